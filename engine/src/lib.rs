@@ -1,0 +1,8 @@
+//! The engine of densebots.
+#![deny(unsafe_code)]
+
+pub mod limits;
+pub mod net;
+mod sys;
+pub mod time;
+mod timers;

@@ -1,0 +1,121 @@
+//! The only door to the outside: sockets and time.
+//!
+//! Two implementations: [`mio`] for real sockets, [`sim`] for a virtual clock and a network with
+//! seeded faults. A shard owns one `Net` and never looks at the world but through it.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::time::Time;
+
+pub mod mio;
+pub mod sim;
+
+/// Sockets and time, as one shard sees them. Nothing here ever blocks but [`Net::poll`].
+///
+/// Readiness is edge-triggered: after an event, read until a short read or `WouldBlock`; no new
+/// event comes for bytes that were left. Events may be spurious, and may be for a connection that
+/// is closed already: the owner packs a generation into the token and ignores what is stale.
+pub trait Net {
+    /// A connection. Dropping it without [`Net::close`] is a bug of the owner.
+    type Conn: Send;
+    /// A listening socket.
+    type Listener: Send;
+    /// Ends another thread's wait.
+    type Waker: Wake + Clone + Send + Sync + 'static;
+
+    /// The clock.
+    fn now(&mut self) -> Time;
+
+    /// Starts to connect and registers for both directions under `token`. The first writable event
+    /// says that the attempt ended; [`Net::connected`] says how.
+    fn connect(&mut self, dial: &Dial, token: Token) -> io::Result<Self::Conn>;
+
+    /// How the attempt stands: `Ok(false)` is "not yet" (the event was spurious).
+    fn connected(&mut self, conn: &mut Self::Conn) -> io::Result<bool>;
+
+    /// Listens and registers under `token`. Port 0 picks one; the answer says which.
+    fn listen(&mut self, at: SocketAddr, token: Token) -> io::Result<(Self::Listener, SocketAddr)>;
+
+    /// The next waiting connection, not yet registered; `None` if there is none.
+    fn accept(&mut self, on: &mut Self::Listener) -> io::Result<Option<Self::Conn>>;
+
+    /// Registers an accepted connection for both directions under `token`.
+    fn adopt(&mut self, conn: &mut Self::Conn, tuning: &Tuning, token: Token) -> io::Result<()>;
+
+    /// Reads into `into`; `Ok(0)` is the peer's end of stream.
+    fn read(&mut self, conn: &mut Self::Conn, into: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes as much of `from` as fits.
+    fn write(&mut self, conn: &mut Self::Conn, from: &[u8]) -> io::Result<usize>;
+
+    /// Ends our direction and keeps reading (shutdown of the write side).
+    fn finish(&mut self, conn: &mut Self::Conn) -> io::Result<()>;
+
+    /// Closes: gracefully, or with a reset.
+    fn close(&mut self, conn: Self::Conn, reset: bool);
+
+    /// Stops listening.
+    fn unlisten(&mut self, listener: Self::Listener);
+
+    /// Waits until something is ready, a waker was used or `until` has come (`None`: no limit; a
+    /// past moment: do not wait), fills `ready` (cleared first, at most [`READY_MAX`] entries) and
+    /// answers with the clock.
+    fn poll(&mut self, until: Option<Time>, ready: &mut Vec<Ready>) -> io::Result<Time>;
+
+    /// A handle that ends this net's wait from any thread.
+    fn waker(&self) -> Self::Waker;
+}
+
+/// Most events one [`Net::poll`] reports. More would let a turn grow long under load; fewer would
+/// cost more system calls per event.
+pub const READY_MAX: usize = 1024;
+
+/// Ends the wait of the net it came from.
+pub trait Wake {
+    /// Wakes. Waking twice before the other side looks is the same as once.
+    fn wake(&self);
+}
+
+/// An opaque number that comes back with every event; the owner packs what it likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token(pub u64);
+
+/// One readiness event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Whose event this is.
+    pub token: Token,
+    /// Reading may give bytes, an end or an error.
+    pub readable: bool,
+    /// Writing may be accepted; for an attempt to connect: it ended.
+    pub writable: bool,
+}
+
+/// Where to connect to, from where, and how.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    /// The peer.
+    pub to: SocketAddr,
+    /// The source address, of the same family; `None` lets the system choose.
+    pub from: Option<IpAddr>,
+    /// Socket options.
+    pub tuning: Tuning,
+}
+
+/// Socket options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// TCP_NODELAY. On by default: a bot's message is not to wait for an acknowledgement.
+    pub nodelay: bool,
+    /// SO_RCVBUF in bytes; `None` leaves the system's.
+    pub receive_buffer: Option<u32>,
+    /// SO_SNDBUF in bytes; `None` leaves the system's.
+    pub send_buffer: Option<u32>,
+}
+
+impl Default for Tuning {
+    fn default() -> Tuning {
+        Tuning { nodelay: true, receive_buffer: None, send_buffer: None }
+    }
+}
