@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use crate::time::Time;
 
@@ -65,6 +66,20 @@ pub trait Net {
 
     /// A handle that ends this net's wait from any thread.
     fn waker(&self) -> Self::Waker;
+
+    /// What the calling thread has cost so far; nothing where time is virtual.
+    fn load(&mut self) -> Load {
+        Load::default()
+    }
+}
+
+/// What a thread has cost since it began.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Load {
+    /// CPU time, user and system.
+    pub cpu: Duration,
+    /// Time in which it was ready to run and did not.
+    pub run_delay: Duration,
 }
 
 /// Most events one [`Net::poll`] reports. More would let a turn grow long under load; fewer would

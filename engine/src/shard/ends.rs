@@ -1,0 +1,193 @@
+//! How links are lost and bots end.
+
+use super::{Life, Shard};
+use crate::bots::{Alarm, Flight, Kind, State};
+use crate::ctx::Outcome;
+use crate::groups::GroupId;
+use crate::links::{LinkState, Lost, NONE};
+use crate::mail::Post;
+use crate::net::Net;
+use crate::planted::{self, Bug};
+use crate::scenario::Scenario;
+use crate::time::Time;
+
+impl<S: Scenario, N: Net> Shard<S, N> {
+    /// A link is gone unasked. Its bot learns why and decides what follows.
+    pub(super) fn lose(&mut self, key: u32, mut lost: Lost) {
+        let link = self.desk.links.link(key);
+        let slot = self.desk.links.peek(key);
+        let (bot, endpoint) = (slot.bot, usize::from(slot.endpoint));
+        lost.opened = slot.state != LinkState::Dialling;
+        if bot == NONE {
+            return self.drop_link(key, true); // it was closing anyway
+        }
+        self.unchain(bot, key);
+        self.drop_link(key, lost.opened && lost.cause != crate::Cause::Closed);
+        if let Some(count) = self.desk.meter.endpoints.get_mut(endpoint) {
+            if lost.opened { count.lost += 1 } else { count.failed += 1 }
+        }
+        let core = &mut self.bots.at(bot).core;
+        let (id, kind, generation) = (core.id, core.kind, core.generation);
+        if kind == Kind::Planned {
+            self.desk.meter.loss(lost, id);
+        }
+        if !self.desk.links.chain(self.bots.core(bot).links).any(|key| self.serves(key)) {
+            self.go_offline(bot, lost);
+        }
+        if lost.opened && kind == Kind::Planned {
+            self.tell(Life::Lost(id, lost));
+        }
+        self.call(bot, None, self.now, |scenario, bot, ctx| {
+            scenario.on_lost(bot, link, &lost, ctx);
+        });
+        self.settle(bot);
+        let left = self.bots.same(bot, generation).map(|slot| slot.core.links);
+        if kind == Kind::Accepted && left == Some(NONE) {
+            self.end(bot, Outcome::Done, false);
+        }
+    }
+
+    fn serves(&self, key: u32) -> bool {
+        self.desk.links.peek(key).state == LinkState::Open
+    }
+
+    /// The last open link of a bot is gone: what it had in flight is cut off.
+    fn go_offline(&mut self, key: u32, lost: Lost) {
+        self.cut_flights(key);
+        let core = &mut self.bots.at(key).core;
+        if lost.opened {
+            core.cold.get_or_insert_default().lost = Some(lost);
+        }
+        (core.alarm, core.alarm_for) = (Time::NEVER, Alarm::Nothing);
+        if core.kind != Kind::Planned {
+            return;
+        }
+        let population = &mut self.desk.meter.population;
+        match std::mem::replace(&mut core.state, State::Waiting) {
+            State::Waiting => population.waiting -= 1,
+            State::Connecting => population.connecting -= 1,
+            State::Online => population.online -= 1,
+        }
+        population.waiting += 1;
+    }
+
+    fn cut_flights(&mut self, key: u32) {
+        let core = &mut self.bots.at(key).core;
+        while let Some(flight) = core.take_flight(|_| true) {
+            self.desk.meter.op(flight.op).cut += 1;
+        }
+        debug_assert!(core.op.due == Flight::NONE.due);
+    }
+
+    /// Takes a link out of the slab and closes its socket.
+    pub(super) fn drop_link(&mut self, key: u32, reset: bool) {
+        let slot = self.desk.links.remove(key);
+        if slot.flags.counted {
+            self.dialling -= 1;
+        }
+        if slot.state != LinkState::Dialling {
+            if let Some(count) = self.desk.meter.endpoints.get_mut(usize::from(slot.endpoint)) {
+                count.open -= 1;
+            }
+        }
+        for buffer in slot.unread.into_iter().chain(slot.unsent.map(|unsent| unsent.bytes)) {
+            self.pool.take_back(buffer);
+        }
+        if let Some(conn) = self.conns.get_mut(key as usize).and_then(Option::take) {
+            self.net.close(conn, reset || self.stopping);
+        }
+    }
+
+    /// A bot ends. Its links close once their bytes are sent, or with a reset; its groups forget
+    /// it; under the plan's `repeat` it begins again.
+    pub(super) fn end(&mut self, key: u32, outcome: Outcome, reset: bool) {
+        self.desk.wishes.clear();
+        while self.bots.core(key).links != NONE {
+            let link = self.bots.core(key).links;
+            self.bots.at(key).core.links = self.desk.links.peek(link).next;
+            self.desk.links.at(link).bot = NONE;
+            if reset { self.drop_link(link, true) } else { self.part_with_link(link) }
+        }
+        self.cut_flights(key);
+        if !planted::is(&self.desk.plan, Bug::GhostMember) {
+            self.leave_groups(key);
+        }
+        self.timers.cancel(key);
+        self.unlisten(key);
+        if self.repeats(key, outcome) {
+            return;
+        }
+        let core = self.bots.core(key);
+        match core.kind {
+            Kind::Planned => {
+                let population = &mut self.desk.meter.population;
+                match core.state {
+                    State::Waiting => population.waiting -= 1,
+                    State::Connecting => population.connecting -= 1,
+                    State::Online => population.online -= 1,
+                }
+                match outcome {
+                    Outcome::Done => population.done += 1,
+                    Outcome::Failed(_) => population.failed += 1,
+                }
+            }
+            Kind::Accepted => self.desk.meter.accepted -= 1,
+            Kind::Keeper => {}
+        }
+        let slot = self.bots.remove(key);
+        self.tell(Life::Ended(slot.core.id, outcome, slot.bot));
+    }
+
+    fn leave_groups(&mut self, key: u32) {
+        let core = &mut self.bots.at(key).core;
+        let bot = core.id;
+        while let Some(group) = { core.groups().next() } {
+            core.exit(group);
+            debug_assert_ne!(group, GroupId::NONE);
+            self.desk.office.post(group.home(self.shards), Post::Leave { group, bot });
+        }
+    }
+
+    fn unlisten(&mut self, key: u32) {
+        if !self.bots.core(key).listens {
+            return;
+        }
+        let id = self.bots.core(key).id;
+        let own: Vec<usize> =
+            self.listeners.iter().filter(|(_, l)| l.bot == id).map(|(at, _)| at).collect();
+        for at in own {
+            self.net.unlisten(self.listeners.remove(at).socket);
+        }
+    }
+
+    /// Whether a bot that is done begins again; then it waits for its next run.
+    fn repeats(&mut self, key: u32, outcome: Outcome) -> bool {
+        let (now, draining) = (self.now, self.desk.draining);
+        let repeat = self.desk.plan.repeat;
+        let core = &mut self.bots.at(key).core;
+        core.runs = core.runs.saturating_add(1);
+        let more = repeat.times.is_none_or(|times| core.runs < times);
+        if !more || draining || core.removed || core.kind != Kind::Planned {
+            return false;
+        }
+        if outcome != Outcome::Done {
+            return false;
+        }
+        let population = &mut self.desk.meter.population;
+        match std::mem::replace(&mut core.state, State::Waiting) {
+            State::Waiting => population.waiting -= 1,
+            State::Connecting => population.connecting -= 1,
+            State::Online => population.online -= 1,
+        }
+        population.waiting += 1;
+        (core.leaving, core.listens, core.retries, core.dials) = (false, false, 0, 0);
+        core.wake = Time::NEVER;
+        (core.alarm, core.alarm_for) = (now + repeat.interval, Alarm::Restart);
+        core.cold = None;
+        // A new generation, so that a dial of the last run that still waits is not made.
+        self.bots.renew(key);
+        self.desk.meter.repeated += 1;
+        self.arm(key);
+        true
+    }
+}

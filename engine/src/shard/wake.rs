@@ -1,0 +1,163 @@
+//! Step 5: bots whose timer is due.
+
+use std::time::Duration;
+
+use super::{Shard, WAKE_MAX};
+use crate::bots::{Alarm, State};
+use crate::ctx::Outcome;
+use crate::links::{Cause, LinkState, Lost};
+use crate::net::Net;
+use crate::planted::{self, Bug};
+use crate::scenario::{Role, Scenario};
+use crate::time::Time;
+
+impl<S: Scenario, N: Net> Shard<S, N> {
+    pub(super) fn wake(&mut self) {
+        let mut fired = std::mem::take(&mut self.fired);
+        fired.clear();
+        self.timers.advance(self.now, &mut fired, WAKE_MAX);
+        for &key in &fired {
+            if self.bots.contains(key) {
+                self.fire(key);
+            }
+        }
+        self.fired = fired;
+    }
+
+    /// A bot's timer fired: whatever of it is due happens, in the order op, alarm, wake.
+    fn fire(&mut self, key: u32) {
+        let generation = self.bots.core(key).generation;
+        while let Some(slot) = self.bots.same(key, generation) {
+            let core = &mut slot.core;
+            let now = self.now;
+            if let Some(flight) = core.take_flight(|flight| flight.deadline() <= now) {
+                let patience = Duration::from_millis(u64::from(flight.patience_ms));
+                self.desk.meter.op(flight.op).timed_out(patience);
+                self.call(key, None, now, |scenario, bot, ctx| {
+                    scenario.on_timeout(bot, flight.op, ctx);
+                });
+            } else if core.alarm <= now {
+                core.alarm = Time::NEVER;
+                let purpose = std::mem::replace(&mut core.alarm_for, Alarm::Nothing);
+                self.ring(key, purpose);
+                if self.bots.same(key, generation).is_none() {
+                    return;
+                }
+            } else if core.wake <= now {
+                let due = core.wake;
+                core.wake = Time::NEVER;
+                self.late_by(due);
+                self.call(key, None, due, |scenario, bot, ctx| {
+                    ctx.by_timer = true;
+                    scenario.on_wake(bot, ctx);
+                });
+                self.repeat_wake(key, due);
+            } else {
+                break;
+            }
+            self.settle(key);
+        }
+        if self.bots.same(key, generation).is_some() {
+            self.arm(key);
+        }
+    }
+
+    /// The planted bug of two wakes: the old one comes back when a new one was set.
+    fn repeat_wake(&mut self, key: u32, due: Time) {
+        if planted::is(&self.desk.plan, Bug::SecondWake) && due.nanos() % 8 == 0 {
+            let core = &mut self.bots.at(key).core;
+            core.wake = core.wake.min(self.now + Duration::from_millis(1));
+        }
+    }
+
+    fn ring(&mut self, key: u32, purpose: Alarm) {
+        match purpose {
+            Alarm::Nothing => {}
+            Alarm::Redial => {
+                let to = self.bots.at(key).core.cold.as_mut().and_then(|cold| cold.redial.take());
+                self.queue_dial(key, to);
+            }
+            Alarm::Attempt => self.give_up_attempt(key),
+            Alarm::Liveness => self.check_liveness(key),
+            Alarm::Restart => self.restart(key),
+        }
+    }
+
+    /// An attempt took too long: to connect, or to get ready once connected.
+    fn give_up_attempt(&mut self, key: u32) {
+        let core = self.bots.core(key);
+        if core.state == State::Online {
+            return;
+        }
+        let links: Vec<u32> = self.desk.links.chain(core.links).collect();
+        let generation = core.generation;
+        for link in links {
+            let dialling = self.desk.links.peek(link).state == LinkState::Dialling;
+            let condition =
+                if dialling { "no answer to the dial" } else { "connected but never ready" };
+            self.lose(link, Lost::new(Cause::Timeout, condition));
+            if self.bots.same(key, generation).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Asks silent links to answer; those that were asked and did not are lost.
+    fn check_liveness(&mut self, key: u32) {
+        let window = self.desk.plan.liveness;
+        let window_ms = u32::try_from(window.as_millis()).unwrap_or(u32::MAX);
+        let now_ms = self.now_ms();
+        let core = &mut self.bots.at(key).core;
+        let generation = core.generation;
+        core.alarm = self.now + window;
+        core.alarm_for = Alarm::Liveness;
+        let links: Vec<u32> = self.desk.links.chain(core.links).collect();
+        for link in links {
+            let slot = self.desk.links.at(link);
+            let heard_ms = slot.heard_ms;
+            if slot.state != LinkState::Open || now_ms.wrapping_sub(heard_ms) < window_ms {
+                if slot.state == LinkState::Open {
+                    let due = Time::from_nanos(u64::from(heard_ms) * 1_000_000) + window;
+                    let core = &mut self.bots.at(key).core;
+                    core.alarm = core.alarm.min(due.max(self.now + Duration::from_millis(1)));
+                }
+                continue;
+            }
+            if slot.flags.asked {
+                self.lose(link, Lost::new(Cause::Timeout, "silent for the liveness window"));
+            } else {
+                let link = self.desk.links.link(link);
+                let asked = self.call(key, Some(link), self.now, |scenario, bot, ctx| {
+                    scenario.on_silent(bot, link, ctx)
+                });
+                self.desk.links.at(link.key).flags.asked = asked;
+            }
+            if self.bots.same(key, generation).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// The next run of a bot that repeats.
+    fn restart(&mut self, key: u32) {
+        let slot = self.bots.at(key);
+        slot.bot = self.scenario.bot(slot.core.id, Role::Planned, &mut slot.core.rng);
+        self.begin_run(key, Role::Planned, self.now);
+    }
+
+    /// Notes how late something ran that was due.
+    pub(super) fn late_by(&mut self, due: Time) {
+        let late = self.now.since(due);
+        self.late = Some(self.late.map_or(late, |before| before.max(late)));
+    }
+
+    /// A wish that ends the bot once nothing is in flight.
+    pub(super) fn leave_if_idle(&mut self, key: u32) -> bool {
+        let core = self.bots.core(key);
+        let leaves = core.leaving && !core.busy();
+        if leaves {
+            self.end(key, Outcome::Done, false);
+        }
+        leaves
+    }
+}
