@@ -1,0 +1,598 @@
+//! The conductor: merges what shards count, leads the run through its phases, takes commands.
+//! Pure: time and notes come in, orders go out.
+//!
+//! ```text
+//!   ramp --everybody in, or nobody more comes--> hold --time is up--> sweep --> drain --> ended
+//!     |                                            |                              ^
+//!     +---- drain, breaker, nobody left -----------+------------------------------+
+//!   Any phase: stop, panic --> ended, with resets
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::metrics::{Meter, Names, Population};
+use crate::plan::{Arrival, BOTS_MAX, Cohort, Load, Pace, Plan};
+use crate::report::{BotsReport, Generator, Limited, Panic, Phase, Report, Snapshot};
+use crate::scenario::BotId;
+use crate::shard::{Note, Order};
+use crate::time::Time;
+
+mod strain;
+
+/// A ramp whose population has not grown for so long, with all arrivals in, is over.
+const STALL: Duration = Duration::from_secs(20);
+/// The breaker looks at so many seconds.
+const BREAKER_SECONDS: usize = 10;
+/// And needs so many attempts to judge.
+const BREAKER_ATTEMPTS: u64 = 20;
+
+/// What a person or another machine may say to a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// So many more bots, with the ids after the highest ever given, at the present rate.
+    Add(u32),
+    /// Bots with these ids, first and last; all must be above the highest ever given.
+    AddIds(u32, u32),
+    /// So many bots end: the highest ids of each shard. Gently they finish what they began; by
+    /// force their links are reset.
+    Remove {
+        /// How many.
+        bots: u32,
+        /// With resets, at once.
+        force: bool,
+    },
+    /// Bots that have not come yet come at this rate, a second.
+    Rate(f64),
+    /// No bot comes until `Resume`; those that are in go on.
+    Pause,
+    /// Bots come again.
+    Resume,
+    /// The run ends; bots finish what they began.
+    Drain,
+    /// The run ends now, with resets.
+    Stop,
+}
+
+/// Why a command was not followed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The run drains or has ended.
+    #[error("the run is ending")]
+    Ending,
+    /// The ids are taken, out of order or out of range.
+    #[error("ids {first} to {last}: must go up and lie above {highest}, the highest ever given")]
+    Ids {
+        /// As asked for.
+        first: u32,
+        /// As asked for.
+        last: u32,
+        /// The highest id given so far.
+        highest: u32,
+    },
+    /// No room was planned for more bots.
+    #[error("no room for {asked} more bots: {room} are left; start with a larger --capacity")]
+    Capacity {
+        /// Bots asked for.
+        asked: u32,
+        /// Bots there is room for.
+        room: u64,
+    },
+    /// Not a rate.
+    #[error("a rate of {0} a second; it must be above 0")]
+    Rate(String),
+}
+
+/// What the generator's machine says of itself, read by whoever drives the conductor.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Vitals {
+    pub(crate) rss_bytes: u64,
+    pub(crate) kernel_bytes: u64,
+    pub(crate) cpu: Duration,
+    /// CPU time stolen by the hypervisor in this second, as a share of all CPU time.
+    pub(crate) steal: f64,
+    /// Connections dropped because a listener's queue was full, in this second.
+    pub(crate) overflows: u64,
+}
+
+/// A removal that waits for the shards' answers.
+struct Removal {
+    ticket: u64,
+    wanted: usize,
+    force: bool,
+    /// Shards that have not answered; those that gave all they were asked for may have more.
+    waiting: usize,
+    asked: usize,
+    generous: bool,
+    ids: Vec<BotId>,
+}
+
+pub(crate) struct Conductor {
+    plan: Arc<Plan>,
+    shards: usize,
+    phase: Phase,
+    since: Time,
+    paused: bool,
+    pace: Pace,
+    /// Bots wanted online at once.
+    target: u64,
+    /// One more than the highest id given.
+    next_id: u32,
+    /// Ids given in all.
+    given: u64,
+    populations: Vec<Population>,
+    settled: Vec<bool>,
+    ended: Vec<bool>,
+    sampled: Vec<bool>,
+    second: Meter,
+    second_from: Time,
+    busiest: f64,
+    delayed: bool,
+    grew: Time,
+    attempts: Vec<(u64, u64)>,
+    removals: Vec<Removal>,
+    tickets: u64,
+    removed: Vec<(u64, Vec<BotId>)>,
+    base: Option<Vitals>,
+    report: Report,
+    orders: Vec<(Option<usize>, Order)>,
+}
+
+impl Conductor {
+    pub(crate) fn new(plan: Arc<Plan>, names: Names, shards: usize) -> Conductor {
+        let cohort = plan.load.cohort(plan.first_id);
+        let endpoints = plan.endpoints.iter().map(|e| e.name.clone()).collect();
+        let meter = Meter::new(&names, plan.endpoints.len());
+        let target = match plan.load {
+            Load::Closed { bots, .. } => u64::from(bots),
+            Load::Open { .. } => 0,
+        };
+        let report = Report {
+            names,
+            seed: plan.seed,
+            duration: Duration::ZERO,
+            ended_by: None,
+            panic: None,
+            bots: BotsReport { target, min_online: u64::MAX, ..BotsReport::default() },
+            total: meter.clone(),
+            measured: meter.clone(),
+            window: Duration::ZERO,
+            limited: Limited::default(),
+            ramp: Duration::ZERO,
+            generator: Generator {
+                shards,
+                split_tables: plan.split_tables,
+                ..Generator::default()
+            },
+            endpoints,
+        };
+        Conductor {
+            shards,
+            phase: Phase::Ramp,
+            since: Time::ZERO,
+            paused: false,
+            pace: match plan.load {
+                Load::Closed { arrival: Arrival::Constant(rate), .. } => Pace::Rate(rate),
+                Load::Closed { .. } => cohort.pace,
+                Load::Open { rate, .. } => Pace::Rate(rate),
+            },
+            target,
+            next_id: cohort.first_id + cohort.count,
+            given: u64::from(cohort.count),
+            populations: vec![Population::default(); shards],
+            settled: vec![false; shards],
+            ended: vec![false; shards],
+            sampled: vec![false; shards],
+            second: meter,
+            second_from: Time::ZERO,
+            busiest: 0.0,
+            delayed: false,
+            grew: Time::ZERO,
+            attempts: Vec::new(),
+            removals: Vec::new(),
+            tickets: 0,
+            removed: Vec::new(),
+            base: None,
+            report,
+            orders: Vec::new(),
+            plan,
+        }
+    }
+
+    /// The memory before the first bot.
+    pub(crate) fn base(&mut self, vitals: Vitals) {
+        self.report.generator.base_bytes = vitals.rss_bytes;
+        self.base = Some(vitals);
+    }
+
+    /// Orders to send since the last call: to one shard, or to all.
+    pub(crate) fn orders(&mut self) -> Vec<(Option<usize>, Order)> {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// Removals that are answered, by ticket.
+    pub(crate) fn removed(&mut self) -> Vec<(u64, Vec<BotId>)> {
+        std::mem::take(&mut self.removed)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
+    }
+
+    fn all(&mut self, order: Order) {
+        self.orders.push((None, order));
+    }
+
+    fn population(&self) -> Population {
+        let mut sum = Population::default();
+        self.populations.iter().for_each(|population| sum.add(population));
+        sum
+    }
+
+    /// Takes in what a shard said. A meter that was counted comes back empty, for use again.
+    pub(crate) fn note(&mut self, note: Note, now: Time) -> Option<(usize, Box<Meter>)> {
+        match note {
+            Note::Sample(shard, meter) => {
+                self.count(shard, &meter, now);
+                return Some((shard, meter));
+            }
+            Note::Ended(shard, meter) => {
+                self.count(shard, &meter, now);
+                self.ended[shard] = true;
+                self.settled[shard] = true;
+            }
+            Note::Settled(shard, population, settled) => {
+                self.populations[shard] = population;
+                self.settled[shard] = settled;
+                self.lead(now);
+            }
+            Note::Removed { ticket, ids } => self.gather_removal(ticket, ids),
+            Note::StopRun(why) => {
+                self.end_by(format!("the scenario ended it: {why}"));
+                self.drain(now);
+            }
+            Note::Panicked { shard, bot, message } => {
+                self.ended[shard] = true;
+                let panic = Panic { bot, shard, message };
+                self.report.panic.get_or_insert(panic);
+                self.all(Order::Stop);
+            }
+            Note::Broken { shard, error } => {
+                self.ended[shard] = true;
+                self.end_by(format!("shard {shard} broke: {error}"));
+                self.all(Order::Stop);
+            }
+        }
+        if self.ended.iter().all(|&ended| ended) {
+            self.enter(Phase::Ended, now);
+        }
+        None
+    }
+
+    fn end_by(&mut self, why: String) {
+        self.report.ended_by.get_or_insert(why);
+    }
+
+    fn count(&mut self, shard: usize, meter: &Meter, now: Time) {
+        let span = now.since(self.second_from).max(Duration::from_millis(1));
+        self.second.add(meter);
+        self.populations[shard] = meter.population;
+        self.sampled[shard] = true;
+        self.busiest = self.busiest.max(meter.busy_us as f64 / span.as_micros() as f64);
+        let delay = Duration::from_micros(meter.run_delay_us);
+        self.delayed |= strain::delayed(delay, span.max(self.plan.sample_every));
+    }
+
+    /// Whether every shard has told of this second.
+    pub(crate) fn second_is_in(&self) -> bool {
+        self.sampled.iter().zip(&self.ended).all(|(&sampled, &ended)| sampled || ended)
+    }
+
+    /// The end of a second: counts merge, phases go on, bots are replaced.
+    pub(crate) fn tick(&mut self, now: Time, vitals: Vitals) -> Snapshot {
+        let population = self.population();
+        let span = now.since(self.second_from);
+        let mut second = self.second.clone();
+        second.population = population;
+        let limited = strain::reasons(&second, self.delayed, &vitals);
+        self.merge(&second, span, &limited);
+        self.weigh(population, vitals);
+        self.second.clear();
+        self.second_from = now;
+        let busiest = std::mem::take(&mut self.busiest);
+        self.delayed = false;
+        self.sampled.fill(false);
+        self.report.duration = now.since(Time::ZERO);
+        let phase = self.phase;
+        self.respawn(now);
+        self.trip(&second, now);
+        self.lead(now);
+        let (at, paused) = (now, self.paused);
+        Snapshot { at, phase, paused, span, second, limited, busiest, report: self.report.clone() }
+    }
+
+    fn merge(&mut self, second: &Meter, span: Duration, limited: &[&'static str]) {
+        self.report.total.add(second);
+        self.report.total.standing(second);
+        let own = &mut self.report.limited;
+        if self.phase != Phase::Hold {
+            own.outside += u64::from(!limited.is_empty());
+            return;
+        }
+        self.report.measured.add(second);
+        self.report.measured.standing(second);
+        own.window += 1;
+        own.seconds += u64::from(!limited.is_empty());
+        for &name in limited {
+            match own.reasons.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, count)) => *count += 1,
+                None => own.reasons.push((name, 1)),
+            }
+        }
+        let (bots, online) = (&mut self.report.bots, second.population.online);
+        let before = self.report.window.as_secs_f64();
+        self.report.window += span;
+        let share = span.as_secs_f64() / self.report.window.as_secs_f64().max(1e-9);
+        bots.mean_online += (online as f64 - bots.mean_online) * if before > 0.0 { share } else { 1.0 };
+        bots.min_online = bots.min_online.min(online);
+        if online < self.target {
+            bots.seconds_below_target += span.as_secs_f64();
+        }
+    }
+
+    fn weigh(&mut self, population: Population, vitals: Vitals) {
+        let bots = &mut self.report.bots;
+        bots.population = population;
+        if matches!(self.phase, Phase::Ramp | Phase::Hold | Phase::Sweep) {
+            bots.online_at_end = population.online;
+            bots.peak_online = bots.peak_online.max(population.online);
+        }
+        let generator = &mut self.report.generator;
+        generator.cpu = vitals.cpu;
+        generator.rss_bytes = vitals.rss_bytes;
+        let Some(base) = self.base else { return };
+        if population.online > 0 && matches!(self.phase, Phase::Ramp | Phase::Hold) {
+            let per_bot = |now: u64, base: u64| Some(now.saturating_sub(base) / population.online);
+            generator.user_bytes_per_bot = per_bot(vitals.rss_bytes, base.rss_bytes);
+            generator.kernel_bytes_per_bot = per_bot(vitals.kernel_bytes, base.kernel_bytes);
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, now: Time) {
+        if self.phase == Phase::Ramp && phase != Phase::Ramp {
+            self.report.ramp = now.since(Time::ZERO);
+        }
+        if phase == Phase::Ended && self.report.bots.min_online == u64::MAX {
+            self.report.bots.min_online = self.report.bots.online_at_end;
+        }
+        (self.phase, self.since) = (phase, now);
+    }
+
+    /// Leads the run on if its phase is over.
+    fn lead(&mut self, now: Time) {
+        let population = self.population();
+        let in_phase = now.since(self.since);
+        if population.online > self.report.bots.peak_online {
+            self.grew = now;
+            self.report.bots.peak_online = population.online;
+        }
+        let settled = self.settled.iter().all(|&settled| settled);
+        let nobody = settled && population.live() == 0 && self.plan.respawn.is_none();
+        match self.phase {
+            Phase::Ramp | Phase::Hold if nobody && population.launched > 0 => self.drain(now),
+            Phase::Ramp if self.ramped(settled, now) => self.enter(Phase::Hold, now),
+            Phase::Hold if in_phase >= self.hold() => {
+                self.all(Order::Sweep);
+                self.enter(Phase::Sweep, now);
+            }
+            Phase::Sweep if in_phase >= self.plan.sample_every => self.drain(now),
+            Phase::Drain if settled && population.live() == 0 => self.stop(),
+            _ => {}
+        }
+    }
+
+    /// How long the hold phase is.
+    fn hold(&self) -> Duration {
+        match self.plan.load {
+            Load::Closed { hold, .. } => hold,
+            Load::Open { ramp, lasting, .. } => lasting.saturating_sub(ramp),
+        }
+    }
+
+    fn ramped(&self, settled: bool, now: Time) -> bool {
+        match self.plan.load {
+            Load::Open { ramp, .. } => now.since(Time::ZERO) >= ramp,
+            Load::Closed { bots, .. } => {
+                let population = self.population();
+                let stall = STALL.max(2 * self.plan.connect_timeout);
+                let launched = population.launched >= u64::from(bots);
+                settled || (launched && now.since(self.grew) >= stall)
+            }
+        }
+    }
+
+    fn drain(&mut self, now: Time) {
+        if matches!(self.phase, Phase::Drain | Phase::Ended) {
+            return;
+        }
+        let until = now + self.plan.drain;
+        self.all(Order::Drain { until });
+        self.settled.fill(false);
+        self.enter(Phase::Drain, now);
+    }
+
+    fn stop(&mut self) {
+        self.all(Order::Stop);
+        self.settled.fill(false); // asked once
+    }
+
+    /// Replaces ended bots by new ones, with new ids, at the plan's rate.
+    fn respawn(&mut self, now: Time) {
+        let Some(rate) = self.plan.respawn else { return };
+        if !matches!(self.phase, Phase::Ramp | Phase::Hold) || self.paused || self.target == 0 {
+            return;
+        }
+        let population = self.population();
+        let living = self.given - population.done - population.failed;
+        let missing = self.target.saturating_sub(living);
+        let most = (rate * self.plan.sample_every.as_secs_f64()).ceil() as u64;
+        let count = u32::try_from(missing.min(most)).unwrap_or(u32::MAX);
+        if count > 0 && u64::from(self.next_id) + u64::from(count) < u64::from(BOTS_MAX) {
+            self.report.bots.respawned += u64::from(count);
+            self.launch(self.next_id, count, Pace::Rate(rate), now);
+        }
+    }
+
+    fn launch(&mut self, first_id: u32, count: u32, pace: Pace, now: Time) {
+        self.next_id = first_id + count;
+        self.given += u64::from(count);
+        self.settled.fill(false);
+        self.all(Order::Launch(Cohort { first_id, count, start: now, pace }));
+    }
+
+    /// The breaker: a target that refuses too many is left alone.
+    fn trip(&mut self, second: &Meter, now: Time) {
+        if !self.plan.breaker || !matches!(self.phase, Phase::Ramp | Phase::Hold) {
+            return;
+        }
+        let failed = second.losses.iter().filter(|l| !l.lost.opened).map(|l| l.count).sum();
+        self.attempts.push((second.dialled, failed));
+        if self.attempts.len() > BREAKER_SECONDS {
+            self.attempts.remove(0);
+        }
+        let (all, bad) =
+            self.attempts.iter().fold((0, 0), |sum, &(all, bad)| (sum.0 + all, sum.1 + bad));
+        if self.attempts.len() == BREAKER_SECONDS && all >= BREAKER_ATTEMPTS && bad * 5 > all {
+            self.end_by(format!("the breaker tripped: {bad} of {all} attempts failed within 10 s"));
+            self.drain(now);
+        }
+    }
+
+    /// Follows a command. A removal answers later, under the ticket returned.
+    pub(crate) fn command(
+        &mut self,
+        command: &Command,
+        now: Time,
+    ) -> Result<Option<u64>, CommandError> {
+        let ending = matches!(self.phase, Phase::Drain | Phase::Ended);
+        match *command {
+            Command::Stop => {
+                self.end_by("stopped".to_owned());
+                self.drain(now);
+                self.all(Order::Stop);
+            }
+            Command::Drain if !ending => {
+                self.end_by("drained before its time".to_owned());
+                self.drain(now);
+            }
+            Command::Drain => {}
+            _ if ending => return Err(CommandError::Ending),
+            Command::Add(bots) => {
+                let last = self.next_id.saturating_add(bots).saturating_sub(1);
+                self.add(self.next_id, last, now)?;
+            }
+            Command::AddIds(first, last) => self.add(first, last, now)?,
+            Command::Remove { bots, force } => {
+                return Ok(Some(self.begin_removal(bots as usize, force)));
+            }
+            Command::Rate(rate) if rate.is_finite() && rate > 0.0 => {
+                self.pace = Pace::Rate(rate);
+                self.repace(now);
+            }
+            Command::Rate(rate) => return Err(CommandError::Rate(rate.to_string())),
+            Command::Pause | Command::Resume => {
+                self.paused = *command == Command::Pause;
+                self.repace(now);
+            }
+        }
+        Ok(None)
+    }
+
+    fn repace(&mut self, at: Time) {
+        let pace = if self.paused { Pace::Rate(0.0) } else { self.pace };
+        self.settled.fill(false);
+        self.all(Order::Repace { at, pace });
+    }
+
+    fn add(&mut self, first: u32, last: u32, now: Time) -> Result<(), CommandError> {
+        if first > last || first < self.next_id || last >= BOTS_MAX {
+            return Err(CommandError::Ids { first, last, highest: self.next_id - 1 });
+        }
+        let count = last - first + 1;
+        let population = self.population();
+        let living = self.given - population.done - population.failed;
+        let room = u64::from(self.plan.load.live_max()) + u64::from(self.plan.capacity);
+        if living + u64::from(count) > room {
+            let room = room.saturating_sub(living);
+            return Err(CommandError::Capacity { asked: count, room });
+        }
+        if self.target > 0 {
+            self.target += u64::from(count);
+            self.report.bots.target = self.target;
+        }
+        let pace = if self.paused { Pace::Rate(0.0) } else { self.pace };
+        self.launch(first, count, pace, now);
+        Ok(())
+    }
+
+    /// Asks every shard for its part of a removal.
+    fn begin_removal(&mut self, wanted: usize, force: bool) -> u64 {
+        let ticket = self.tickets;
+        self.tickets += 1;
+        self.removals.push(Removal {
+            ticket,
+            wanted,
+            force,
+            waiting: 0,
+            asked: 0,
+            generous: true,
+            ids: Vec::new(),
+        });
+        self.ask_removal(self.removals.len() - 1);
+        ticket
+    }
+
+    fn ask_removal(&mut self, at: usize) {
+        let removal = &mut self.removals[at];
+        let left = removal.wanted - removal.ids.len();
+        let living: Vec<usize> = (0..self.shards).filter(|&shard| !self.ended[shard]).collect();
+        if left == 0 || !removal.generous || living.is_empty() {
+            let removal = self.removals.swap_remove(at);
+            let taken = removal.ids.len() as u64;
+            self.target = self.target.saturating_sub(taken);
+            self.report.bots.target = self.target.max(self.report.bots.target.min(self.target));
+            self.removed.push((removal.ticket, removal.ids));
+            return;
+        }
+        // Each gives an equal part, so that one more round asks only those that had enough.
+        let part = left.div_ceil(living.len());
+        (removal.asked, removal.generous) = (part, false);
+        let mut left = left;
+        for shard in living {
+            let count = part.min(left);
+            left -= count;
+            if count > 0 {
+                removal.waiting += 1;
+                let (ticket, force) = (removal.ticket, removal.force);
+                self.orders.push((Some(shard), Order::Remove { count, force, ticket }));
+            }
+        }
+    }
+
+    fn gather_removal(&mut self, ticket: u64, ids: Vec<BotId>) {
+        let Some(at) = self.removals.iter().position(|removal| removal.ticket == ticket) else {
+            return;
+        };
+        let removal = &mut self.removals[at];
+        removal.waiting -= 1;
+        removal.generous |= !ids.is_empty();
+        removal.ids.extend(ids);
+        if removal.waiting == 0 {
+            self.ask_removal(at);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What a run tells: a snapshot a second, a report at the end.
+
+use std::time::Duration;
+
+use crate::metrics::{Meter, Names, Population};
+use crate::scenario::BotId;
+use crate::time::Time;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Bots are arriving.
+    Ramp,
+    /// Everybody is in: the measure window.
+    Hold,
+    /// Every link is looked at once more.
+    Sweep,
+    /// Bots finish what they began.
+    Drain,
+    /// It is over.
+    Ended,
+}
+
+impl Phase {
+    /// The name in views and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Ramp => "ramp",
+            Phase::Hold => "hold",
+            Phase::Sweep => "sweep",
+            Phase::Drain => "drain",
+            Phase::Ended => "ended",
+        }
+    }
+}
+
+/// One second of a run, and the run so far.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: Time,
+    /// Where the run stands.
+    pub phase: Phase,
+    /// Launches are held back.
+    pub paused: bool,
+    /// How long this "second" was.
+    pub span: Duration,
+    /// What was counted in it.
+    pub second: Meter,
+    /// Why this second is limited; empty if it is not.
+    pub limited: Vec<&'static str>,
+    /// The busiest shard's share of the second outside its wait, from 0 to 1.
+    pub busiest: f64,
+    /// The report so far.
+    pub report: Report,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Names of what the scenario measures.
+    pub names: Names,
+    /// The seed.
+    pub seed: u64,
+    /// How long the run has taken.
+    pub duration: Duration,
+    /// How the run came to its end, in words, if it did not simply finish its plan.
+    pub ended_by: Option<String>,
+    /// A callback that panicked.
+    pub panic: Option<Panic>,
+    /// The population.
+    pub bots: BotsReport,
+    /// Everything counted from the first moment to the last.
+    pub total: Meter,
+    /// Everything counted in the measure window.
+    pub measured: Meter,
+    /// The length of the measure window.
+    pub window: Duration,
+    /// The window's seconds, and how many of them were limited, by reason.
+    pub limited: Limited,
+    /// How long it took until the population was full.
+    pub ramp: Duration,
+    /// The generator itself.
+    pub generator: Generator,
+    /// By endpoint, in the plan's order.
+    pub endpoints: Vec<String>,
+}
+
+/// A callback that panicked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panic {
+    /// The bot in the callback.
+    pub bot: BotId,
+    /// Its shard.
+    pub shard: usize,
+    /// What the panic said.
+    pub message: String,
+}
+
+/// The population of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BotsReport {
+    /// How many were wanted online at once.
+    pub target: u64,
+    /// Where they stood at the end.
+    pub population: Population,
+    /// The most that were online.
+    pub peak_online: u64,
+    /// The fewest in the measure window.
+    pub min_online: u64,
+    /// The time-weighted mean in the measure window.
+    pub mean_online: f64,
+    /// After the sweep, before the drain.
+    pub online_at_end: u64,
+    /// Seconds of the window in which fewer than the target were online.
+    pub seconds_below_target: f64,
+    /// Bots launched in place of ended ones.
+    pub respawned: u64,
+}
+
+/// Seconds in which the generator's machine shaped the result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limited {
+    /// Seconds of the measure window.
+    pub window: u64,
+    /// How many of them were limited.
+    pub seconds: u64,
+    /// How many for which reason; one second may have several.
+    pub reasons: Vec<(&'static str, u64)>,
+    /// Limited seconds outside the window: a note, not a verdict.
+    pub outside: u64,
+}
+
+/// The generator's own health.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Generator {
+    /// Shards.
+    pub shards: usize,
+    /// Each shard has a descriptor table of its own.
+    pub split_tables: bool,
+    /// CPU time of the whole process, user and system.
+    pub cpu: Duration,
+    /// Anonymous memory of the process now.
+    pub rss_bytes: u64,
+    /// Anonymous memory before the first bot.
+    pub base_bytes: u64,
+    /// Growth of anonymous memory over bots online; `None` while nobody is.
+    pub user_bytes_per_bot: Option<u64>,
+    /// Growth of the machine's kernel memory (slab) over bots online, whoever caused it.
+    pub kernel_bytes_per_bot: Option<u64>,
+}
+
+/// The share of the target population that must be reached and held.
+pub const POPULATION_SHARE: f64 = 0.99;
+/// The share of the measure window that may be limited.
+pub const LIMITED_SHARE: f64 = 0.01;
+
+impl Report {
+    /// Why the run did not pass; empty if it did.
+    pub fn failures(&self) -> Vec<String> {
+        let mut why = Vec::new();
+        let bots = &self.bots;
+        let needed = (bots.target as f64 * POPULATION_SHARE).ceil() as u64;
+        if let Some(panic) = &self.panic {
+            why.push(format!("bot {} on shard {} panicked", panic.bot, panic.shard));
+        }
+        if bots.peak_online == 0 {
+            why.push("nobody got online".to_owned());
+        } else if bots.peak_online < needed {
+            why.push(format!("only {} of {} bots got online", bots.peak_online, bots.target));
+        } else if bots.min_online < needed {
+            why.push(format!("the population fell to {} of {}", bots.min_online, bots.target));
+        }
+        if let Some(reason) = &self.ended_by {
+            why.push(reason.clone());
+        }
+        why
+    }
+
+    /// Whether the run passed.
+    pub fn passed(&self) -> bool {
+        self.failures().is_empty()
+    }
+
+    /// Why the figures are not to be trusted; empty if they are.
+    pub fn doubts(&self) -> Vec<String> {
+        let limited = &self.limited;
+        let mut why = Vec::new();
+        if self.window.is_zero() {
+            why.push("there was no measure window".to_owned());
+        }
+        if limited.seconds as f64 > limited.window as f64 * LIMITED_SHARE {
+            let reasons: Vec<String> =
+                limited.reasons.iter().map(|(name, n)| format!("{name} in {n}")).collect();
+            why.push(format!(
+                "{} of {} seconds were limited by the generator ({})",
+                limited.seconds,
+                limited.window,
+                reasons.join(", ")
+            ));
+        }
+        why
+    }
+
+    /// Whether the generator was idle enough for its figures to speak of the target.
+    pub fn trustworthy(&self) -> bool {
+        self.doubts().is_empty()
+    }
+}
