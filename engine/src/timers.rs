@@ -134,11 +134,12 @@ impl Timers {
     /// # Panics
     ///
     /// If `key` is not below [`KEYS_MAX`].
+    #[inline]
     pub fn arm(&mut self, key: u32, due: Time) {
         assert!(key < KEYS_MAX, "a timer's key is a small number");
         let at = SLOTS + key;
         if at as usize >= self.entries.len() {
-            self.entries.resize(at as usize + 1, NO_TIMER);
+            self.grow(at);
         }
         if self.entries[at as usize].next == UNARMED {
             self.armed += 1;
@@ -287,7 +288,14 @@ impl Timers {
         at != slot
     }
 
+    /// Out of line: once for a key, so that arming stays short.
+    #[cold]
+    fn grow(&mut self, at: u32) {
+        self.entries.resize(at as usize + 1, NO_TIMER);
+    }
+
     /// Puts a timer that is in no ring at the end of the slot for `away` ticks from now.
+    #[inline]
     fn link(&mut self, at: u32, away: u32) {
         let tick = (self.tick as u32).wrapping_add(away);
         let level = (away | 1).ilog2() / LEVEL_BITS;
@@ -300,6 +308,7 @@ impl Timers {
     }
 
     /// Takes a timer out of its ring; the caller links it again or marks it unarmed.
+    #[inline]
     fn unlink(&mut self, at: u32) {
         let Entry { next, prev, .. } = self.entries[at as usize];
         self.entries[prev as usize].next = next;

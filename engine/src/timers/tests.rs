@@ -113,6 +113,27 @@ impl Pair {
         panic!("nothing fired in {wakes} wakes");
     }
 
+    /// Rings are whole both ways, hold every armed timer, and are marked only while they hold one.
+    fn sound(&self) {
+        let entries = &self.wheel.entries;
+        let mut held = 0;
+        for slot in 0..SLOTS {
+            let mut at = slot;
+            loop {
+                let next = entries[at as usize].next;
+                assert_eq!(entries[next as usize].prev, at);
+                at = next;
+                if at == slot {
+                    break;
+                }
+                held += 1;
+            }
+            let marked = self.wheel.occupied[(slot / LEVEL_SLOTS) as usize].contains(slot as u8);
+            assert_eq!(marked, entries[slot as usize].next != slot, "slot {slot}");
+        }
+        assert_eq!(held, self.wheel.len());
+    }
+
     fn agree(&mut self) {
         assert_eq!(self.wheel.len(), self.model.len());
         let (asked, fires) = (self.wheel.next(), self.model.soonest());
@@ -187,6 +208,7 @@ proptest! {
                 }
                 Act::Wait => pair.wait_until_fired(KEYS as usize * 3 + 1),
             }
+            pair.sound();
         }
         // Whatever is left fires in the end, a few at a time.
         for _ in 0..=KEYS {
