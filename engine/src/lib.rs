@@ -5,4 +5,4 @@ pub mod limits;
 pub mod net;
 mod sys;
 pub mod time;
-mod timers;
+pub mod timers;
