@@ -12,6 +12,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+pub(crate) use pulse::Pulse;
 pub use machine::{Conntrack, Machine};
 pub use sources::{SOURCES_MAX, SourceError, SourceSpread, Sources, source_for};
 
@@ -19,6 +20,7 @@ mod capacity;
 mod cgroup;
 mod machine;
 mod ports;
+mod pulse;
 mod sources;
 mod tables;
 #[cfg(test)]

@@ -393,8 +393,8 @@ impl Meter {
     }
 
     fn limits_add(&mut self, name: &'static str, more: u64) {
-        match self.limits.iter_mut().find(|(own, _)| *own == name) {
-            Some((_, count)) => *count += more,
+        match self.limits.iter().position(|(own, _)| *own == name) {
+            Some(at) => self.limits[at].1 += more,
             None if self.limits.len() < KINDS_MAX => self.limits.push((name, more)),
             None => self.limits[KINDS_MAX - 1].1 += more,
         }
@@ -413,10 +413,10 @@ impl Meter {
     }
 
     fn losses_add(&mut self, loss: LossCount) {
-        match self.losses.iter_mut().find(|own| own.lost == loss.lost) {
-            Some(own) => {
-                own.count += loss.count;
-                own.recovered += loss.recovered;
+        match self.losses.iter().position(|own| own.lost == loss.lost) {
+            Some(at) => {
+                self.losses[at].count += loss.count;
+                self.losses[at].recovered += loss.recovered;
             }
             None if self.losses.len() < KINDS_MAX => self.losses.push(loss),
             None => self.losses[KINDS_MAX - 1].count += loss.count,

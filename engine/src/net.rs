@@ -105,6 +105,9 @@ pub struct Ready {
     pub readable: bool,
     /// Writing may be accepted; for an attempt to connect: it ended.
     pub writable: bool,
+    /// The peer has ended its side, or an error waits. No other event tells of it: whoever stops
+    /// at a short read has to read once more.
+    pub ended: bool,
 }
 
 /// Where to connect to, from where, and how.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::net::Tuning;
 
 mod arrival;
-pub(crate) use arrival::Cohort;
+pub(crate) use arrival::{Cohort, Pace};
 pub use arrival::{Arrival, Load};
 
 /// Everything a run needs to know before it starts. Finite by default.

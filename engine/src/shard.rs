@@ -14,7 +14,7 @@ use crate::bots::Bots;
 use crate::ctx::{Ctx, Desk, Outcome};
 use crate::flush::{Out, Pool};
 use crate::groups::Groups;
-use crate::limits::Sources;
+use crate::limits::{SourceSpread, Sources};
 use crate::links::{Link, Links, NONE};
 use crate::mail::{Batch, Office};
 use crate::metrics::{Meter, Names};
@@ -78,9 +78,8 @@ pub(crate) struct Shard<S: Scenario, N: Net> {
     /// Attempts under way, and how many may be.
     dialling: usize,
     dialling_max: usize,
-    /// Attempts begun so far; source addresses are walked by it.
-    dialled: u64,
-    sources: Sources,
+    /// Which source address the next dial of each endpoint comes from.
+    sources: SourceSpread,
     /// Live planned bots may be so many on this shard (open loads).
     live_max: u64,
     ready: Vec<Ready>,
@@ -253,8 +252,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             dials: VecDeque::new(),
             dialling: 0,
             dialling_max: (plan.connecting_max as usize).div_ceil(shards),
-            dialled: 0,
-            sources: Sources::from_addresses(&plan.sources),
+            sources: SourceSpread::new(
+                Arc::new(plan.sources.iter().copied().collect::<Sources>()),
+                plan.endpoints.len().max(1),
+                me as u64,
+            ),
             live_max: u64::from(plan.load.live_max()).div_ceil(shards as u64)
                 + u64::from(plan.capacity),
             ready: Vec::with_capacity(crate::net::READY_MAX),

@@ -166,6 +166,14 @@ impl Timers {
         self.entries.get(at).is_some_and(|timer| timer.next != UNARMED)
     }
 
+    /// The moment from which `key` may fire: the beginning of its tick. `None` if it is not armed.
+    pub fn armed(&self, key: u32) -> Option<Time> {
+        let timer = self.entries.get(SLOTS as usize + key as usize)?;
+        let away = timer.tick.wrapping_sub(self.tick as u32);
+        let tick = self.tick.saturating_add(u64::from(away));
+        (timer.next != UNARMED).then(|| Time::from_nanos(tick.saturating_mul(1 << TICK_BITS)))
+    }
+
     /// How many timers are armed.
     pub fn len(&self) -> usize {
         self.armed

@@ -21,8 +21,8 @@ use rustix::time::{
 };
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::{Dial, Net, READY_MAX, Ready, Token, Tuning, Wake};
-use crate::sys;
+use super::{Dial, Load, Net, READY_MAX, Ready, Token, Tuning, Wake};
+use crate::sys::{self, SchedStat};
 use crate::time::Time;
 
 /// Connections that wait to be accepted. More than the system's default cap would be cut anyway.
@@ -50,6 +50,8 @@ pub struct MioNet {
     timer: Option<OwnedFd>,
     /// The moment for which the timer is set; `None` after it went off.
     armed: Option<Time>,
+    /// Run delay of the thread that settled this net.
+    stat: Option<SchedStat>,
 }
 
 /// A connection: the number of a socket, and nothing else.
@@ -98,6 +100,7 @@ impl MioNet {
             waker: Waker(Arc::new(wake)),
             timer: None,
             armed: None,
+            stat: None,
         })
     }
 
@@ -109,8 +112,15 @@ impl MioNet {
             let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
             self.register(&timer, TIMER, Interest::READABLE)?;
             self.timer = Some(timer);
+            self.stat = SchedStat::open().ok();
         }
         Ok(())
+    }
+
+    /// Moves [`Time::ZERO`] to `epoch`, before anything happens.
+    pub fn begin(&mut self, epoch: Instant) {
+        self.epoch = epoch;
+        self.armed = None;
     }
 
     /// The descriptors this net needs, to be kept by a split of the table.
@@ -279,6 +289,7 @@ impl Net for MioNet {
                     token: Token(token as u64),
                     readable: event.is_readable() || event.is_read_closed() || event.is_error(),
                     writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+                    ended: event.is_read_closed() || event.is_error(),
                 }),
             }
         }
@@ -287,6 +298,14 @@ impl Net for MioNet {
 
     fn waker(&self) -> Waker {
         self.waker.clone()
+    }
+
+    fn load(&mut self) -> Load {
+        let run_delay = match &self.stat {
+            Some(stat) => stat.read().map(|delay| delay.waited).unwrap_or_default(),
+            None => Duration::ZERO,
+        };
+        Load { cpu: sys::thread_cpu(), run_delay }
     }
 }
 

@@ -40,9 +40,6 @@
 //! Where it is harsher or kinder than a kernel:
 //!
 //! - A reset also drops what had arrived and was not read yet.
-//! - An end of stream behind bytes gets an event of its own once the bytes are read. Linux reports
-//!   both with one event, so that a reader who stops at a short read never learns of the end;
-//!   whoever implements [`Net`](super::Net) over epoll has to report such an end again.
 //! - An accept that fails for want of descriptors gets no event when there are some again, as in
 //!   the kernel: the owner has to try again by its own clock.
 //! - Datagrams, urgent data and TIME_WAIT do not exist; source addresses are not looked at.

@@ -110,9 +110,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let Some(to) = to else {
             return self.lose(link.key, Lost::new(crate::Cause::Scenario, "no target to dial"));
         };
-        let round = self.dialled / self.desk.plan.endpoints.len().max(1) as u64;
-        let from = self.sources.source_for(round + self.me as u64, &to);
-        self.dialled += 1;
+        let from = self.sources.pick(endpoint.unwrap_or(0), &to);
         let tuning = self.desk.plan.tuning.clone();
         match self.net.connect(&Dial { to, from, tuning }, link_token(link)) {
             Ok(conn) => {

@@ -201,14 +201,10 @@ impl World {
         pipe.take(into);
         let tells = pipe.waiting > 0 && !pipe.room_sent;
         pipe.room_sent |= tells;
-        let ends = pipe.readable == 0 && pipe.end_arrived;
         self.trace.note(self.now, Word::Read, place, into.len() as u64);
         self.trace.taste(into);
         if tells {
             self.send(self.now + latency, Event::Room { writer });
-        }
-        if ends {
-            self.raise(place, true, false);
         }
     }
 
@@ -338,12 +334,14 @@ impl World {
                 let end = &mut pair.ends[place.side];
                 let Edge { readable, writable, .. } = std::mem::take(&mut end.edge);
                 let token = end.token.filter(|_| end.open)?;
-                Some(Ready { token, readable, writable })
+                let ended = pair.pipes[1 - place.side].end_arrived || end.dead;
+                Some(Ready { token, readable, writable, ended })
             }
             Source::Listener(id) => {
                 let listening = self.listeners.get_mut(&id)?;
                 listening.queued = false;
-                Some(Ready { token: listening.token, readable: true, writable: false })
+                let token = listening.token;
+                Some(Ready { token, readable: true, writable: false, ended: false })
             }
         }
     }
@@ -353,7 +351,7 @@ impl World {
         let token = tokens[self.dice.below(tokens.len() as u64) as usize];
         let (readable, writable) = (self.dice.chance(0.5), self.dice.chance(0.5));
         self.note(Word::Spurious, Place { pair: net as u64, side: 0 }, token.0);
-        Ready { token, readable, writable }
+        Ready { token, readable, writable, ended: false }
     }
 
     pub(super) fn wake(&mut self, net: usize) {
