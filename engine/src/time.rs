@@ -60,6 +60,10 @@ impl Sub<Duration> for Time {
 
 impl fmt::Debug for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Time::NEVER { f.write_str("never") } else { write!(f, "{:.6}s", self.seconds()) }
+        if *self == Time::NEVER {
+            f.write_str("never")
+        } else {
+            write!(f, "{:.6}s", self.seconds())
+        }
     }
 }
