@@ -1,1 +1,24 @@
-//! To come.
+//! The numbers of densebots: density, throughput, mail, timers, each beside a bare program.
+//!
+//! | file | purpose |
+//! |---|---|
+//! | `limit.rs` | the limit program: the same traffic, and nothing else |
+//! | `bare_server.rs` | the echo server that it and the engine both drive |
+//! | `traffic.rs` | what traffic to make, and what it cost: lines of `key=value` |
+//! | `roles.rs` | processes of their own for both, from one executable |
+//! | `pairs.rs` | alternating pairs and `ratio NAME median min max` |
+//! | `namespace.rs` | a network namespace of one's own |
+//! | `machine.rs` | descriptor tables, processor time, and other system calls |
+#![deny(unsafe_code)]
+#![allow(clippy::disallowed_methods)] // a bench reads the real clock
+
+pub mod bare_server;
+pub mod limit;
+pub mod machine;
+pub mod namespace;
+pub mod pairs;
+pub mod roles;
+pub mod traffic;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! The bare echo server: the peer that the limit program and the engine are both measured against.
+//!
+//! A thread owns a port, an epoll and the connections that come to its port: one wait for a batch,
+//! one read and one write a message. It ends when its standard input does, so it never outlives
+//! the bench that started it, however that one ended.
+
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::mpsc::{Sender, channel};
+use std::{process, thread};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::io::{Errno, read, retry_on_intr, write};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
+
+use crate::machine::make_room;
+
+/// The longest queue of connections to accept; the default of somaxconn.
+const BACKLOG: i32 = 4096;
+/// Most connections accepted between two waits, so that those that talk are not starved.
+const ACCEPTS_MAX: usize = 256;
+/// Most events a wait may bring.
+const READY_MAX: usize = 1024;
+/// Bytes that one read may take; a fuller socket is read again.
+const BUFFER: usize = 64 * 1024;
+/// What ends a connection. A peer that writes and closes gives all of it in one event.
+const ENDS: EventFlags = EventFlags::RDHUP.union(EventFlags::HUP).union(EventFlags::ERR);
+
+/// Serves until standard input ends. Prints first where, as `ports=1,2,3`.
+pub fn run(threads: usize, connections: usize) -> io::Result<()> {
+    let ports = start(threads, connections).iter().map(u16::to_string).collect::<Vec<_>>();
+    let mut out = io::stdout();
+    writeln!(out, "ports={}", ports.join(","))?;
+    out.flush()?;
+    io::copy(&mut io::stdin(), &mut io::sink()).map(drop)
+}
+
+/// Starts `threads` threads that serve for as long as the process lives, and answers with their
+/// ports on 127.0.0.1. There is room for `connections` in all; the first fault ends the process.
+pub fn start(threads: usize, connections: usize) -> Vec<u16> {
+    let (listening, ports) = channel();
+    for _ in 0..threads {
+        let listening = listening.clone();
+        thread::spawn(move || {
+            let Err(error) = Port::open(threads, connections, &listening).and_then(Port::serve);
+            eprintln!("bare server: {error}");
+            process::exit(1);
+        });
+    }
+    ports.iter().take(threads).collect()
+}
+
+/// What one thread owns.
+struct Port {
+    epoll: OwnedFd,
+    listener: OwnedFd,
+    /// By descriptor, which is the token as well.
+    conns: Vec<Option<OwnedFd>>,
+    buffer: Vec<u8>,
+}
+
+impl Port {
+    fn open(threads: usize, connections: usize, listening: &Sender<u16>) -> io::Result<Port> {
+        make_room(connections, threads)?;
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let listener = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+        net::bind(&listener, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+        net::listen(&listener, BACKLOG)?;
+        _ = listening.send(SocketAddr::try_from(net::getsockname(&listener)?)?.port());
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, &listener, token(&listener), EventFlags::IN)?;
+        Ok(Port { epoll, listener, conns: Vec::new(), buffer: vec![0; BUFFER] })
+    }
+
+    fn serve(mut self) -> io::Result<std::convert::Infallible> {
+        let mut ready = Vec::with_capacity(READY_MAX);
+        loop {
+            retry_on_intr(|| epoll::wait(&self.epoll, spare_capacity(&mut ready), None))?;
+            for event in ready.drain(..) {
+                let (flags, place) = (event.flags, event.data.u64() as usize);
+                if place == self.listener.as_raw_fd() as usize {
+                    self.accept()?;
+                } else if let Some(conn) = &self.conns[place]
+                    && (echo(conn, &mut self.buffer).is_err() || flags.intersects(ENDS))
+                {
+                    self.conns[place] = None;
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        for _ in 0..ACCEPTS_MAX {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let conn = match net::accept_with(&self.listener, flags) {
+                Ok(conn) => conn,
+                Err(Errno::AGAIN) => break,
+                Err(Errno::CONNABORTED) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let interest = EventFlags::IN | EventFlags::RDHUP | EventFlags::ET;
+            epoll::add(&self.epoll, &conn, token(&conn), interest)?;
+            let place = conn.as_raw_fd() as usize;
+            if place >= self.conns.len() {
+                self.conns.resize_with(place + 1, || None);
+            }
+            self.conns[place] = Some(conn);
+        }
+        Ok(())
+    }
+}
+
+fn token(of: &OwnedFd) -> EventData {
+    EventData::new_u64(of.as_raw_fd() as u64)
+}
+
+/// Sends back what has come. A peer that does not read until its socket is full is cut off.
+fn echo(conn: &OwnedFd, buffer: &mut [u8]) -> io::Result<()> {
+    loop {
+        let length = match read(conn, &mut *buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(length) => length,
+            Err(Errno::AGAIN) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if write(conn, &buffer[..length])? != length {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        if length < buffer.len() {
+            return Ok(()); // a short read has drained the socket
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The bare programs against each other, in this process.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use crate::traffic::{Load, Mode};
+use crate::{bare_server, limit};
+
+fn load(mode: Mode, ports: &[u16]) -> Load {
+    Load { mode, hold: Duration::from_millis(200), ..Load::new(101, 3, ports) }
+}
+
+#[test]
+fn every_mode_connects_all_and_counts_what_it_did() {
+    let ports = bare_server::start(2, 101);
+    assert_eq!(ports.len(), 2);
+    for (mode, holds, talks) in
+        [(Mode::ConnectOnly, false, false), (Mode::Idle, true, false), (Mode::PingPong, true, true)]
+    {
+        let figures = limit::run(&load(mode, &ports)).unwrap();
+        assert_eq!(figures.connect.count, 101, "{mode:?}");
+        assert_eq!(figures.hold.wall >= Duration::from_millis(200), holds, "{mode:?}");
+        assert_eq!(figures.hold.count > 0, talks, "{mode:?}");
+    }
+}
+
+#[test]
+fn one_source_is_left_to_the_kernel() {
+    let ports = bare_server::start(1, 101);
+    let load = Load { sources: 1, ..load(Mode::ConnectOnly, &ports) };
+    assert_eq!(limit::run(&load).unwrap().connect.count, 101);
+}
+
+#[test]
+fn refusal_and_silence_end_the_run() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port();
+    // It accepts by its backlog and never answers: nothing is counted, and the run ends on time.
+    let figures = limit::run(&load(Mode::PingPong, &[port])).unwrap();
+    assert_eq!((figures.connect.count, figures.hold.count), (101, 0));
+    drop(closed);
+    let error = limit::run(&load(Mode::PingPong, &[port])).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn too_many_for_the_descriptor_tables_are_refused_with_the_number_of_threads() {
+    let load = Load { connections: 1 << 40, ..load(Mode::ConnectOnly, &[9]) };
+    let error = limit::run(&load).unwrap_err().to_string();
+    assert!(error.contains("need") && error.contains("threads"), "{error}");
+}
