@@ -92,20 +92,27 @@ impl<S: Scenario> Ctx<'_, S> {
     /// bytes. One write a link follows at the end of the turn. False, and counted as dropped load,
     /// if no link is open.
     pub fn send(&mut self, write: impl FnOnce(&mut S::Session, &mut Vec<u8>)) -> bool {
-        let open = |links: &Links<_>, key| links.peek(key).state == LinkState::Open;
-        let links = &self.desk.links;
-        let key = match self.link {
-            Some(link) if links.live(link) && open(links, link.key) => Some(link.key),
-            Some(_) => None,
-            None => links.chain(self.core.links).find(|&key| open(links, key)),
-        };
-        let Some(key) = key else {
+        let Some(key) = self.open_link() else {
             self.desk.meter.dropped += 1;
             return false;
         };
         let link = self.desk.links.at(key);
         self.desk.out.append(key, link, |session, bytes| write(session, bytes));
         true
+    }
+
+    /// Whether [`Ctx::send`] would find an open link.
+    pub fn is_open(&self) -> bool {
+        self.open_link().is_some()
+    }
+
+    fn open_link(&self) -> Option<u32> {
+        let open = |links: &Links<_>, key| links.peek(key).state == LinkState::Open;
+        let links = &self.desk.links;
+        match self.link {
+            Some(link) => (links.live(link) && open(links, link.key)).then_some(link.key),
+            None => links.chain(self.core.links).find(|&key| open(links, key)),
+        }
     }
 
     /// [`Ctx::send`] on another link of this bot.
@@ -213,6 +220,11 @@ impl<S: Scenario> Ctx<'_, S> {
         let service = (flight.flushed != Time::NEVER).then(|| self.now.since(flight.flushed));
         self.desk.meter.op(op).ended(ok, latency, service);
         Some(latency)
+    }
+
+    /// An answer to an op that had ended already.
+    pub fn late(&mut self, op: Op) {
+        self.desk.meter.op(op).late += 1;
     }
 
     /// Load that was meant to be given and could not be.

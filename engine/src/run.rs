@@ -184,7 +184,7 @@ fn launch<S: Scenario>(
         goes.push(go);
     }
     drop((notes, ready, lives));
-    let answers: Vec<_> = got_ready.iter().collect();
+    let answers: Vec<_> = got_ready.iter().take(shards).collect();
     if plan.split_tables {
         // The shards have their polls in tables of their own now.
         polls.into_iter().for_each(sys::release_copy);
@@ -207,7 +207,9 @@ fn launch<S: Scenario>(
         .spawn(move || {
             let epoch = now();
             lead.base();
-            goes.iter().for_each(|go| drop(go.send(epoch)));
+            for go in &goes {
+                let _ = go.send(epoch);
+            }
             let report = lead.conduct(epoch, &older);
             drop(lead);
             observing.into_iter().for_each(|thread| drop(thread.join()));

@@ -1,1 +1,114 @@
-//! To come.
+//! What bots do: the built-in scenarios, and the embedded target they run against.
+//!
+//! [`echo`] is the smallest whole bot: copy that file to write your own. [`BUILTIN`] is the table
+//! from which a program picks a scenario by name; it is the only place where scenarios lose their
+//! types.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use densebots_engine::{Life, Plan, Run, StartError, start, start_observed};
+
+pub mod echo;
+pub mod idle;
+mod settings;
+pub mod talk;
+pub mod target;
+
+pub use settings::{Parameter, SettingError, Settings, duration_of};
+
+/// A built-in scenario.
+pub struct Builtin {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// What can be set.
+    pub parameters: &'static [Parameter],
+    /// What the embedded target has to speak for it.
+    pub target: target::Speaks,
+    /// The traffic of one online bot.
+    pub traffic: fn(&Settings) -> Result<Traffic, SettingError>,
+    /// User-space bytes of one bot, as measured.
+    pub bytes_per_bot: u64,
+    /// Starts it.
+    pub start: fn(&Settings, Plan) -> Result<Run, BeginError>,
+}
+
+/// The traffic of one online bot.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Traffic {
+    /// Messages a second that it sends.
+    pub sends: f64,
+    /// Messages a second that it should hear.
+    pub hears: f64,
+    /// Bytes of one message.
+    pub bytes: u64,
+}
+
+/// A built-in scenario could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// A parameter is wrong.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The run could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// Every built-in scenario, in the order of the list a user sees.
+pub const BUILTIN: &[Builtin] = &[
+    Builtin {
+        name: "echo",
+        about: "each bot sends a line at its pace and waits for its echo",
+        parameters: echo::PARAMETERS,
+        target: target::Speaks::Echo,
+        traffic: |settings| Ok(echo::Echo::from(settings)?.traffic()),
+        bytes_per_bot: 200,
+        start: |settings, plan| Ok(start(echo::Echo::from(settings)?, plan)?),
+    },
+    Builtin {
+        name: "idle",
+        about: "each bot connects and stays connected",
+        parameters: &[],
+        target: target::Speaks::Echo,
+        traffic: |_| Ok(Traffic::default()),
+        bytes_per_bot: 192,
+        start: |_, plan| Ok(start(idle::Idle, plan)?),
+    },
+    Builtin {
+        name: "talk",
+        about: "groups of ten on a line server pass a token by mail; who has it speaks",
+        parameters: talk::PARAMETERS,
+        target: target::Speaks::Rooms,
+        traffic: |settings| Ok(talk::Talk::from(settings)?.traffic()),
+        bytes_per_bot: 250,
+        start: |settings, plan| Ok(start(talk::Talk::from(settings)?, plan)?),
+    },
+];
+
+/// The scenario of this name.
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    BUILTIN.iter().find(|builtin| builtin.name == name)
+}
+
+/// Starts the embedded target: listeners on the plan's endpoints, one a shard. `listening` is told
+/// each address as it comes up, on a thread of its own.
+pub fn serve(
+    speaks: target::Speaks,
+    plan: Plan,
+    mut listening: impl FnMut(std::net::SocketAddr) + Send + 'static,
+) -> Result<Run, StartError> {
+    let target = target::Target::new(speaks, &plan);
+    start_observed(target, plan, move |life| {
+        if let Life::Listening(_, at) = life {
+            listening(at);
+        }
+    })
+}
+
+/// How long bots of a paced scenario spread their first messages over.
+fn first_pause(pace: Duration, fraction: f64) -> Duration {
+    pace.mul_f64(fraction)
+}

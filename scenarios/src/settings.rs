@@ -1,0 +1,148 @@
+//! Parameters of scenarios: declared with a default, set by name, checked before the start.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A parameter a scenario declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name for `--set name=value`.
+    pub name: &'static str,
+    /// What it is without being set.
+    pub default: &'static str,
+    /// What it means, with its unit.
+    pub about: &'static str,
+}
+
+/// The parameters of one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    values: BTreeMap<&'static str, String>,
+}
+
+/// A parameter is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// No parameter has this name.
+    #[error("no parameter is called `{name}`; there is {}", list(.known))]
+    Unknown {
+        /// As it was set.
+        name: String,
+        /// The names there are.
+        known: Vec<&'static str>,
+    },
+    /// The value does not fit.
+    #[error("parameter `{name}`: `{value}` is not {wanted}")]
+    Value {
+        /// The parameter.
+        name: &'static str,
+        /// As it was set.
+        value: String,
+        /// What would fit.
+        wanted: &'static str,
+    },
+}
+
+fn list(names: &[&'static str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+impl Settings {
+    /// The defaults of `parameters`, overridden by `set` in order.
+    pub fn of<'a>(
+        parameters: &[Parameter],
+        set: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Settings, SettingError> {
+        let mut values: BTreeMap<_, _> =
+            parameters.iter().map(|p| (p.name, p.default.to_owned())).collect();
+        for (name, value) in set {
+            match values.get_mut(name) {
+                Some(own) => value.clone_into(own),
+                None => {
+                    let known = parameters.iter().map(|p| p.name).collect();
+                    return Err(SettingError::Unknown { name: name.to_owned(), known });
+                }
+            }
+        }
+        Ok(Settings { values })
+    }
+
+    /// The value as it was set.
+    pub fn text(&self, name: &'static str) -> &str {
+        self.values.get(name).map_or("", String::as_str)
+    }
+
+    /// A pause, from `10s`, `250ms`, `2m`.
+    pub fn duration(&self, name: &'static str) -> Result<Duration, SettingError> {
+        duration_of(self.text(name))
+            .ok_or_else(|| self.fault(name, "a time such as 250ms, 10s or 2m"))
+    }
+
+    /// A whole number in a range.
+    pub fn number(
+        &self,
+        name: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+        wanted: &'static str,
+    ) -> Result<u64, SettingError> {
+        let number = self.text(name).parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| self.fault(name, wanted))
+    }
+
+    /// The error for a value that does not fit.
+    pub fn fault(&self, name: &'static str, wanted: &'static str) -> SettingError {
+        SettingError::Value { name, value: self.text(name).to_owned(), wanted }
+    }
+}
+
+/// A time with its unit: `us`, `ms`, `s`, `m`, `h`.
+pub fn duration_of(text: &str) -> Option<Duration> {
+    let at = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(at);
+    let seconds = match unit {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    let number: f64 = number.trim().parse().ok()?;
+    Duration::try_from_secs_f64(number * seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Parameter = Parameter { name: "pace", default: "10s", about: "" };
+
+    #[test]
+    fn what_is_set_overrides_the_default() {
+        let settings = Settings::of(&[PACE], [("pace", "1s"), ("pace", "250ms")]).expect("known");
+        assert_eq!(settings.duration("pace"), Ok(Duration::from_millis(250)));
+        let settings = Settings::of(&[PACE], []).expect("known");
+        assert_eq!(settings.duration("pace"), Ok(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn faults_name_what_would_be_right() {
+        let unknown = Settings::of(&[PACE], [("pase", "1s")]).expect_err("unknown");
+        assert_eq!(unknown.to_string(), "no parameter is called `pase`; there is pace");
+        let wrong = Settings::of(&[PACE], [("pace", "10")]).expect("known").duration("pace");
+        let text = wrong.expect_err("no unit").to_string();
+        assert_eq!(text, "parameter `pace`: `10` is not a time such as 250ms, 10s or 2m");
+    }
+
+    #[test]
+    fn times_carry_units() {
+        let cases =
+            [("1us", 1e-6), ("1.5s", 1.5), ("2m", 120.0), ("1h", 3600.0), ("250ms", 0.25)];
+        for (text, seconds) in cases {
+            assert_eq!(duration_of(text).map(|d| d.as_secs_f64()), Some(seconds), "{text}");
+        }
+        for text in ["", "s", "1", "-1s", "1e300h", "1 x", "1d", "nans", "é"] {
+            assert_eq!(duration_of(text), None, "{text}");
+        }
+    }
+}
