@@ -87,6 +87,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 self.desk.draining = true;
                 self.cohorts.clear();
                 self.cut_off = self.cut_off.min(until);
+                self.settled = false; // tells again, also if nobody is left to drain
                 self.begin_visit(Purpose::Drain);
             }
             Order::Stop => {
