@@ -352,6 +352,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     fn verdict(&mut self) -> Turn {
         let left = self.bots.len() + self.desk.links.len();
+        if self.stopping && left > 0 && self.visits.is_empty() {
+            self.begin_visit(Purpose::Stop); // mail on its way founded a group after the stop
+        }
         if self.stopping && left == 0 && self.untold.is_empty() { Turn::Ended } else { Turn::Going }
     }
 

@@ -166,12 +166,16 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             self.visits.push(visit);
         } else if visit.purpose == Purpose::Stop {
             self.cut_links();
+            if self.bots.len() > 0 {
+                self.begin_visit(Purpose::Stop); // a connection or a group came in the meantime
+            }
         }
     }
 
     /// The links that belong to nobody any more are cut off.
     fn cut_links(&mut self) {
-        let left: Vec<u32> = self.desk.links.iter().map(|(key, _)| key).collect();
+        let left = self.desk.links.iter().filter(|(_, slot)| slot.bot == crate::links::NONE);
+        let left: Vec<u32> = left.map(|(key, _)| key).collect();
         for key in left {
             self.drop_link(key, true);
         }
