@@ -123,6 +123,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn look_at_blocked(&mut self) {
         let mut waiting = 0;
         let mut blocked = std::mem::take(&mut self.blocked);
+        // A link that came free and was blocked again stands here twice.
+        blocked.sort_unstable_by_key(|link| (link.key, link.generation));
+        blocked.dedup();
         blocked.retain(|&link| {
             let Some(slot) = self.desk.links.get(link) else { return false };
             let Some(unsent) = slot.unsent.as_mut() else { return false };
@@ -137,7 +140,6 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             true
         });
         blocked.append(&mut self.blocked);
-        blocked.dedup();
         self.blocked = blocked;
         self.desk.meter.unsent = waiting;
     }
