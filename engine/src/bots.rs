@@ -386,8 +386,8 @@ impl Ids {
         if number >= self.pages.len() {
             self.pages.resize_with(number + 1, || None);
         }
-        let page =
-            self.pages[number].get_or_insert_with(|| Box::new(Page { keys: [NONE; PAGE], used: 0 }));
+        let page = self.pages[number]
+            .get_or_insert_with(|| Box::new(Page { keys: [NONE; PAGE], used: 0 }));
         debug_assert_eq!(page.keys[at as usize % PAGE], NONE, "an id is used once");
         page.keys[at as usize % PAGE] = key;
         page.used += 1;

@@ -122,8 +122,8 @@ impl<S: Scenario> Ctx<'_, S> {
         write: impl FnOnce(&mut S::Session, &mut Vec<u8>),
     ) -> bool {
         let before = self.link.replace(link);
-        let sent = self.desk.links.chain(self.core.links).any(|key| key == link.key)
-            && self.send(write);
+        let sent =
+            self.desk.links.chain(self.core.links).any(|key| key == link.key) && self.send(write);
         self.link = before;
         sent
     }

@@ -147,7 +147,11 @@ impl<M> Office<M> {
     pub(crate) fn admit(&mut self, shard: usize, by_timer: bool) -> bool {
         let most = if by_timer { OUTBOX_MAX } else { OUTBOX_LIMIT };
         let free = self.outboxes[shard].posts.len() < most;
-        if free { self.count.written += 1 } else { self.count.dropped += 1 }
+        if free {
+            self.count.written += 1
+        } else {
+            self.count.dropped += 1
+        }
         free
     }
 

@@ -45,7 +45,7 @@ const WAKE_MAX: usize = 1024;
 /// Letters delivered in one turn.
 const DELIVER_MAX: usize = 8192;
 /// Bots visited in one turn by a drain, a sweep or a stop.
-const VISIT_MAX: usize = 512;
+const VISIT_MAX: usize = 64;
 /// Bytes read from one link in one turn; more wait on the "again" queue.
 const READ_MAX: usize = 64 << 10;
 /// Bytes written to one link in one turn, beyond what the turn itself appended.

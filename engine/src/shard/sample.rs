@@ -52,8 +52,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let load = self.net.load();
         let meter = &mut self.desk.meter;
         meter.cpu_us = load.cpu.saturating_sub(self.load.cpu).as_micros() as u64;
-        meter.run_delay_us =
-            load.run_delay.saturating_sub(self.load.run_delay).as_micros() as u64;
+        meter.run_delay_us = load.run_delay.saturating_sub(self.load.run_delay).as_micros() as u64;
         self.load = load;
         meter.links = self.desk.links.len() as u64;
         let office = std::mem::take(&mut self.desk.office.count);
