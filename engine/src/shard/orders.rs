@@ -139,7 +139,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         self.settle(key);
     }
 
-    fn begin_visit(&mut self, purpose: Purpose) {
+    pub(super) fn begin_visit(&mut self, purpose: Purpose) {
         let keys = match purpose {
             Purpose::Sweep => self.desk.links.iter().map(|(key, _)| key).collect(),
             Purpose::Drain | Purpose::Stop => self.bots.keys().collect(),

@@ -76,7 +76,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if event.writable {
             self.write_rest(link);
         }
-        if event.ended && let Some(slot) = self.desk.links.get(link) {
+        if event.ended
+            && let Some(slot) = self.desk.links.get(link)
+        {
             slot.flags.ended = true;
         }
         if event.readable || event.ended {
