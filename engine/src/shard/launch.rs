@@ -80,6 +80,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn queue_dial(&mut self, key: u32, to: Option<SocketAddr>) {
         let core = &mut self.bots.at(key).core;
         core.dials = core.dials.saturating_add(1);
+        if to.is_some() || core.cold.is_some() {
+            core.cold.get_or_insert_default().redial = to;
+        }
         self.dials.push_back(QueuedDial { key, generation: core.generation, to });
     }
 

@@ -74,7 +74,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         match purpose {
             Alarm::Nothing => {}
             Alarm::Redial => {
-                let to = self.bots.at(key).core.cold.as_mut().and_then(|cold| cold.redial.take());
+                let to = self.bots.at(key).core.cold.as_ref().and_then(|cold| cold.redial);
                 self.queue_dial(key, to);
             }
             Alarm::Attempt => self.give_up_attempt(key),
