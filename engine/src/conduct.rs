@@ -566,9 +566,6 @@ impl Conductor {
         let living: Vec<usize> = (0..self.shards).filter(|&shard| !self.ended[shard]).collect();
         if left == 0 || !removal.generous || living.is_empty() {
             let removal = self.removals.swap_remove(at);
-            let taken = removal.ids.len() as u64;
-            self.target = self.target.saturating_sub(taken);
-            self.report.bots.target = self.target.max(self.report.bots.target.min(self.target));
             self.removed.push((removal.ticket, removal.ids));
             return;
         }
@@ -594,6 +591,9 @@ impl Conductor {
         let removal = &mut self.removals[at];
         removal.waiting -= 1;
         removal.generous |= !ids.is_empty();
+        // At once, so that nobody is launched in the place of a bot that was removed.
+        self.target = self.target.saturating_sub(ids.len() as u64);
+        self.report.bots.target = self.target;
         removal.ids.extend(ids);
         if removal.waiting == 0 {
             self.ask_removal(at);
