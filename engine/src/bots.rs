@@ -99,7 +99,7 @@ pub(crate) enum Alarm {
 pub(crate) struct Cold {
     pub(crate) ops: Vec<Flight>,
     pub(crate) groups: Vec<GroupId>,
-    /// The address of its own that it dials when its back-off ends.
+    /// The address of its own that it dialled last: the one a redial is for.
     pub(crate) redial: Option<std::net::SocketAddr>,
     /// The last loss of an open link it has not recovered from.
     pub(crate) lost: Option<crate::Lost>,

@@ -354,7 +354,6 @@ impl Conductor {
         bots.population = population;
         if matches!(self.phase, Phase::Ramp | Phase::Hold | Phase::Sweep) {
             bots.online_at_end = population.online;
-            bots.peak_online = bots.peak_online.max(population.online);
         }
         let generator = &mut self.report.generator;
         generator.cpu = vitals.cpu;
@@ -381,7 +380,7 @@ impl Conductor {
     fn lead(&mut self, now: Time) {
         let population = self.population();
         let in_phase = now.since(self.since);
-        if population.online > self.report.bots.peak_online {
+        if self.phase != Phase::Drain && population.online > self.report.bots.peak_online {
             self.grew = now;
             self.report.bots.peak_online = population.online;
         }
@@ -567,9 +566,6 @@ impl Conductor {
         let living: Vec<usize> = (0..self.shards).filter(|&shard| !self.ended[shard]).collect();
         if left == 0 || !removal.generous || living.is_empty() {
             let removal = self.removals.swap_remove(at);
-            let taken = removal.ids.len() as u64;
-            self.target = self.target.saturating_sub(taken);
-            self.report.bots.target = self.target.max(self.report.bots.target.min(self.target));
             self.removed.push((removal.ticket, removal.ids));
             return;
         }
@@ -595,6 +591,9 @@ impl Conductor {
         let removal = &mut self.removals[at];
         removal.waiting -= 1;
         removal.generous |= !ids.is_empty();
+        // At once, so that nobody is launched in the place of a bot that was removed.
+        self.target = self.target.saturating_sub(ids.len() as u64);
+        self.report.bots.target = self.target;
         removal.ids.extend(ids);
         if removal.waiting == 0 {
             self.ask_removal(at);

@@ -154,6 +154,8 @@ pub(crate) struct Flags {
     pub(crate) counted: bool,
     /// A silent link was asked to answer.
     pub(crate) asked: bool,
+    /// The peer has ended its side or an error waits, and no event will tell of it again.
+    pub(crate) ended: bool,
 }
 
 /// Bytes that wait until the socket takes them.

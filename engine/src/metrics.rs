@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::bots::State;
 use crate::links::{Cause, Lost};
 use crate::mail::MailCount;
 use crate::scenario::BotId;
@@ -253,6 +254,15 @@ impl Population {
     /// Bots that have not ended.
     pub fn live(&self) -> u64 {
         self.waiting + self.connecting + self.online
+    }
+
+    /// The count of the live bots in this state.
+    pub(crate) fn count(&mut self, state: State) -> &mut u64 {
+        match state {
+            State::Waiting => &mut self.waiting,
+            State::Connecting => &mut self.connecting,
+            State::Online => &mut self.online,
+        }
     }
 
     pub(crate) fn add(&mut self, other: &Population) {

@@ -257,8 +257,14 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 plan.endpoints.len().max(1),
                 me as u64,
             ),
-            live_max: u64::from(plan.load.live_max()).div_ceil(shards as u64)
-                + u64::from(plan.capacity),
+            // A closed load bounds itself, and the ids that replace ended bots need not live on
+            // the shards of those.
+            live_max: match plan.load {
+                crate::plan::Load::Closed { .. } => u64::MAX,
+                crate::plan::Load::Open { live_max, .. } => {
+                    u64::from(live_max).div_ceil(shards as u64) + u64::from(plan.capacity)
+                }
+            },
             ready: Vec::with_capacity(crate::net::READY_MAX),
             again: VecDeque::new(),
             blocked: Vec::new(),
@@ -346,6 +352,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     fn verdict(&mut self) -> Turn {
         let left = self.bots.len() + self.desk.links.len();
+        if self.stopping && left > 0 && self.visits.is_empty() {
+            self.begin_visit(Purpose::Stop); // mail on its way founded a group after the stop
+        }
         if self.stopping && left == 0 && self.untold.is_empty() { Turn::Ended } else { Turn::Going }
     }
 

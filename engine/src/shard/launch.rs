@@ -80,6 +80,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn queue_dial(&mut self, key: u32, to: Option<SocketAddr>) {
         let core = &mut self.bots.at(key).core;
         core.dials = core.dials.saturating_add(1);
+        if to.is_some() || core.cold.is_some() {
+            core.cold.get_or_insert_default().redial = to;
+        }
         self.dials.push_back(QueuedDial { key, generation: core.generation, to });
     }
 
@@ -91,8 +94,13 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let endpoint = plan.endpoint(core.id.0, shards, u32::from(core.retries));
         let to = dial.to.or_else(|| endpoint.map(|nth| plan.endpoints[nth].address));
         let endpoint = if dial.to.is_some() { None } else { endpoint };
-        core.alarm = self.now + plan.connect_timeout;
-        core.alarm_for = Alarm::Attempt;
+        let until = self.now + plan.connect_timeout;
+        if core.state == State::Online {
+            // One more link: what the alarm is for stays, it looks at dials too.
+            (core.alarm, core.alarm_for) = (core.alarm.min(until), Alarm::Liveness);
+        } else {
+            (core.alarm, core.alarm_for) = (until, Alarm::Attempt);
+        }
         if core.state == State::Waiting {
             core.state = State::Connecting;
             self.desk.meter.population.waiting -= 1;

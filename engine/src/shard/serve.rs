@@ -76,7 +76,12 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if event.writable {
             self.write_rest(link);
         }
-        if event.readable {
+        if event.ended
+            && let Some(slot) = self.desk.links.get(link)
+        {
+            slot.flags.ended = true;
+        }
+        if event.readable || event.ended {
             if full { self.look_again(link) } else { self.read(link) }
         }
     }
@@ -154,7 +159,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         match self.net.read(conn, room) {
             Ok(0) => self.hear(link, &input[..kept], 0, &Heard::End),
             Ok(count) => {
-                let heard = if count == READ_MAX { Heard::Capped } else { Heard::Everything };
+                // Behind the last bytes lies the end, if there is one: no event tells of it again.
+                let more = count == READ_MAX || slot.flags.ended;
+                let heard = if more { Heard::Capped } else { Heard::Everything };
                 self.hear(link, &input[..kept + count], count, &heard);
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
