@@ -354,7 +354,6 @@ impl Conductor {
         bots.population = population;
         if matches!(self.phase, Phase::Ramp | Phase::Hold | Phase::Sweep) {
             bots.online_at_end = population.online;
-            bots.peak_online = bots.peak_online.max(population.online);
         }
         let generator = &mut self.report.generator;
         generator.cpu = vitals.cpu;
@@ -381,7 +380,7 @@ impl Conductor {
     fn lead(&mut self, now: Time) {
         let population = self.population();
         let in_phase = now.since(self.since);
-        if population.online > self.report.bots.peak_online {
+        if self.phase != Phase::Drain && population.online > self.report.bots.peak_online {
             self.grew = now;
             self.report.bots.peak_online = population.online;
         }

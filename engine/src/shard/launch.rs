@@ -94,6 +94,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
         let Some(slot) = self.bots.same(dial.key, generation) else { return };
         let (core, shards) = (&mut slot.core, self.shards);
+        let core_id = core.id;
         core.dials = core.dials.saturating_sub(1);
         let plan = &self.desk.plan;
         let endpoint = plan.endpoint(core.id.0, shards, u32::from(core.retries));
@@ -118,6 +119,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         slot.core.links = link.key;
         let place = self.desk.links.at(link.key);
         place.since = self.now;
+        place.flags.traced = self.desk.plan.trace.contains(&core_id.0);
         place.endpoint = endpoint.map_or(u16::MAX, |nth| nth as u16);
         self.desk.meter.dialled += 1;
         let Some(to) = to else {
