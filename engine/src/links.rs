@@ -19,6 +19,13 @@ pub struct Link {
     pub(crate) generation: u32,
 }
 
+impl Link {
+    /// The token under which the net of its shard knows this link.
+    pub fn token(self) -> crate::net::Token {
+        crate::net::Token(u64::from(self.generation) << 32 | u64::from(self.key))
+    }
+}
+
 /// Why a link was lost or an attempt to connect failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lost {

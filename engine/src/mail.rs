@@ -110,13 +110,29 @@ pub(crate) struct Office<M> {
     inbox: Receiver<Batch<M>>,
     spares: Vec<Batch<M>>,
     shared_spares: (Sender<Batch<M>>, Receiver<Batch<M>>),
+    outbox_max: usize,
     pub(crate) count: MailCount,
 }
 
+/// How much mail may wait. A simulation makes it tight.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MailRoom {
+    /// See [`BATCHES_MAX`].
+    pub(crate) batches: usize,
+    /// See [`OUTBOX_MAX`]; sixteen times as many are the [`OUTBOX_LIMIT`].
+    pub(crate) outbox: usize,
+}
+
+impl Default for MailRoom {
+    fn default() -> MailRoom {
+        MailRoom { batches: BATCHES_MAX, outbox: OUTBOX_MAX }
+    }
+}
+
 /// The doors and the inbox of every shard.
-pub(crate) fn offices<M>(shards: usize) -> Vec<Office<M>> {
+pub(crate) fn offices<M>(shards: usize, room: MailRoom) -> Vec<Office<M>> {
     let (doors, inboxes): (Vec<_>, Vec<_>) =
-        (0..shards).map(|_| crossbeam_channel::bounded(BATCHES_MAX * shards)).unzip();
+        (0..shards).map(|_| crossbeam_channel::bounded(room.batches * shards)).unzip();
     let shared_spares = crossbeam_channel::bounded(SHARED_SPARES_MAX * shards);
     let office = |(me, inbox)| Office {
         me,
@@ -125,6 +141,7 @@ pub(crate) fn offices<M>(shards: usize) -> Vec<Office<M>> {
         inbox,
         spares: Vec::with_capacity(SPARES_MAX),
         shared_spares: shared_spares.clone(),
+        outbox_max: room.outbox,
         count: MailCount::default(),
     };
     inboxes.into_iter().enumerate().map(office).collect()
@@ -153,7 +170,8 @@ impl<M> Office<M> {
 
     /// Whether a letter to `shard` may be written; counts it either way.
     pub(crate) fn admit(&mut self, shard: usize, by_timer: bool) -> bool {
-        let most = if by_timer { OUTBOX_MAX } else { OUTBOX_LIMIT };
+        let times = if by_timer { 1 } else { OUTBOX_LIMIT / OUTBOX_MAX };
+        let most = self.outbox_max * times;
         let free = self.outboxes[shard].posts.len() < most;
         if free {
             self.count.written += 1
@@ -165,7 +183,7 @@ impl<M> Office<M> {
 
     /// An outbox is full: the sockets have to wait.
     pub(crate) fn full(&self) -> bool {
-        self.outboxes.iter().any(|outbox| outbox.posts.len() >= OUTBOX_MAX)
+        self.outboxes.iter().any(|outbox| outbox.posts.len() >= self.outbox_max)
     }
 
     /// The next batch: from this shard itself first, then from the others.
@@ -309,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_full_door_keeps_the_batch_and_loses_nothing() {
-        let mut offices = offices::<u32>(2);
+        let mut offices = offices::<u32>(2, MailRoom::default());
         let (mut to, mut from) = (offices.pop().expect("two"), offices.pop().expect("two"));
         let mut sent = 0;
         loop {

@@ -18,12 +18,13 @@ use crate::limits::{SourceSpread, Sources};
 use crate::links::{Link, Links, NONE};
 use crate::mail::{Batch, Office};
 use crate::metrics::{Meter, Names};
-use crate::net::{Load, Net, Ready, Token, Wake};
+use crate::net::{Load, Net, Ready, Wake};
 use crate::plan::{Cohort, Plan};
 use crate::scenario::{BotId, Scenario};
 use crate::time::Time;
 use crate::timers::Timers;
 
+pub(crate) mod check;
 mod deliver;
 mod ends;
 mod launch;
@@ -219,10 +220,6 @@ pub(crate) enum Turn {
 }
 
 const LISTENER: u64 = 1 << 63;
-
-fn link_token(link: Link) -> Token {
-    Token(u64::from(link.generation) << 32 | u64::from(link.key))
-}
 
 impl<S: Scenario, N: Net> Shard<S, N> {
     pub(crate) fn new(parts: Parts<S, N>) -> Shard<S, N> {

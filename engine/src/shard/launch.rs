@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{LAUNCH_MAX, QueuedDial, Shard, link_token};
+use super::{LAUNCH_MAX, QueuedDial, Shard};
 use crate::bots::{Alarm, State};
 use crate::dice::Rng;
 use crate::links::{LinkState, Lost};
@@ -120,7 +120,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         };
         let from = self.sources.pick(endpoint.unwrap_or(0), &to);
         let tuning = self.desk.plan.tuning.clone();
-        match self.net.connect(&Dial { to, from, tuning }, link_token(link)) {
+        match self.net.connect(&Dial { to, from, tuning }, link.token()) {
             Ok(conn) => {
                 self.place_conn(link.key, conn);
                 self.desk.links.at(link.key).flags.counted = true;

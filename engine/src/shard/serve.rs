@@ -2,7 +2,7 @@
 
 use densebots_protocols::{Session, Step, Stream};
 
-use super::{ACCEPT_MAX, CLOCK_EVERY, LISTENER, READ_MAX, Shard, UNREAD_MAX, link_token};
+use super::{ACCEPT_MAX, CLOCK_EVERY, LISTENER, READ_MAX, Shard, UNREAD_MAX};
 use crate::dice::mix;
 use crate::links::{Cause, Link, LinkState, Lost, NONE};
 use crate::net::{Net, Ready};
@@ -303,7 +303,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let place = self.desk.links.at(link.key);
         place.flags.accepted = true;
         place.endpoint = u16::MAX;
-        let adopted = self.net.adopt(&mut conn, &self.desk.plan.tuning, link_token(link));
+        let adopted = self.net.adopt(&mut conn, &self.desk.plan.tuning, link.token());
         self.place_conn(link.key, conn);
         self.desk.meter.accepted += 1;
         if let Err(error) = adopted {

@@ -1,0 +1,314 @@
+//! What was typed: flags and verbs, their words for `--help`. Nothing is decided here; see
+//! [`meant`](crate::meant).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::units;
+
+/// Runs very many stateful bots against a real-time server and says truthfully what they saw.
+#[derive(Parser, Debug)]
+#[command(name = "densebots", version, arg_required_else_help = false, after_help = AFTER)]
+pub(crate) struct Typed {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const AFTER: &str = "\
+Without a verb, flags are those of `run`: `densebots --conns 100k` is `densebots run echo --conns \
+100k` against a target that it starts itself; see `densebots run --help`.
+Every flag can also be set in the environment: DENSEBOTS_CONNS=100k; parameters of scenarios as \
+DENSEBOTS_VAR_PACE=1s.
+Exit codes: 0 passed, 1 unexpected, 2 usage or file fault, 3 nobody got online, 4 verdict failed, \
+5 passed but not trustworthy (--strict), 130 interrupted.";
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Run a scenario against a target
+    Run(Box<RunFlags>),
+    /// Run a target: a server for bots to try themselves on
+    Serve(ServeFlags),
+    /// List the scenarios and their parameters
+    List,
+    /// Say what this machine can hold, and what stands in the way
+    Doctor(Box<RunFlags>),
+    /// Run one bot and show every byte of both sides
+    Try(Box<TryFlags>),
+    /// Print a JSON schema
+    Schema {
+        /// Of what
+        #[arg(value_enum)]
+        what: Schema,
+    },
+}
+
+/// What there is a schema of.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Schema {
+    /// The file that --report writes
+    Report,
+}
+
+/// Flags of `run` and `doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct RunFlags {
+    /// The scenario, by name (see `densebots list`)
+    #[arg(default_value = "echo")]
+    pub scenario: String,
+    /// How many bots, when, how long.
+    #[command(flatten)]
+    pub load: LoadFlags,
+    /// Against what.
+    #[command(flatten)]
+    pub target: TargetFlags,
+    /// Parameters.
+    #[command(flatten)]
+    pub set: SetFlags,
+    /// Connections.
+    #[command(flatten)]
+    pub link: LinkFlags,
+    /// What is told.
+    #[command(flatten)]
+    pub output: OutputFlags,
+}
+
+/// How many bots, when, how long.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Load")]
+pub(crate) struct LoadFlags {
+    /// Bots (1,000 unless given); with --open, the most that may be live at once
+    #[arg(long, visible_alias = "conns", value_name = "N", value_parser = units::count)]
+    pub bots: Option<u32>,
+    /// The ids to run, first and last: a part of a larger population
+    #[arg(long, value_name = "A..B", conflicts_with = "bots")]
+    pub ids: Option<String>,
+    /// Bots arrive at this rate (10k/s unless given; 100/s at a target that is not loopback)
+    #[arg(long, value_name = "R/s", value_parser = units::rate)]
+    pub arrive: Option<f64>,
+    /// Bots arrive evenly over this time; with --open, the rate climbs for so long
+    #[arg(long, value_name = "TIME", value_parser = units::duration, conflicts_with = "arrive")]
+    pub ramp: Option<Duration>,
+    /// Open model: bots go on arriving at this rate and leave when they are done
+    #[arg(long, value_name = "R/s", value_parser = units::rate)]
+    #[arg(conflicts_with_all = ["arrive", "ids"])]
+    pub open: Option<f64>,
+    /// How long to hold the full population; with --open, how long arrivals go on
+    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    pub hold: Duration,
+    /// How often a bot that is done starts again; 0 is for ever
+    #[arg(long, value_name = "N", default_value = "1", value_parser = units::count)]
+    pub repeat: u32,
+    /// The pause between two runs of a bot
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = units::duration)]
+    pub repeat_interval: Duration,
+    /// Replace bots that ended or gave up by new ones, at most so many a second
+    #[arg(long, value_name = "R/s", value_parser = units::rate)]
+    pub respawn: Option<f64>,
+    /// How long bots may take at the end to finish what they began
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    pub drain: Duration,
+    /// Room for bots added while the run goes on (a tenth of the bots unless given)
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    pub capacity: Option<u32>,
+    /// Threads of bots (as many as cores and descriptors ask for unless given)
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    pub shards: Option<u32>,
+    /// Seeds every bot's dice: the same seed, the same dice
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Against what.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Target")]
+pub(crate) struct TargetFlags {
+    /// The service: line://HOST:PORT (also tcp://, echo://), with =WEIGHT behind it if there are
+    /// several; without it an embedded target is started
+    #[arg(long, value_name = "URL[=WEIGHT]", value_delimiter = ',')]
+    pub target: Vec<String>,
+    /// Dial these addresses instead of the target's own
+    #[arg(long, value_name = "HOST:PORT[=WEIGHT]", value_delimiter = ',')]
+    pub via: Vec<String>,
+    /// Addresses that may be loaded although they are not loopback; never a wildcard
+    #[arg(long, value_name = "HOST|CIDR", value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// Source addresses to spread connections over
+    #[arg(long, value_name = "ADDR|CIDR", value_delimiter = ',')]
+    pub source: Vec<String>,
+    /// Whether to stop when over a fifth of the attempts fail within 10 s (on unless loopback)
+    #[arg(long, value_name = "on|off")]
+    pub breaker: Option<Switch>,
+}
+
+/// Parameters of scenarios.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Scenario")]
+pub(crate) struct SetFlags {
+    /// Set a parameter of the scenario
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Connections.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Connections")]
+pub(crate) struct LinkFlags {
+    /// How a bot that leaves ends its connection
+    #[arg(long, value_enum, default_value = "fin")]
+    pub close: CloseWay,
+    /// TCP_NODELAY
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    pub nodelay: Switch,
+    /// SO_RCVBUF (the system's unless given)
+    #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
+    pub recv_buffer: Option<u32>,
+    /// SO_SNDBUF (the system's unless given)
+    #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
+    pub send_buffer: Option<u32>,
+    /// How long an attempt to get online may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    pub connect_timeout: Duration,
+    /// How long an op may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    pub request_timeout: Duration,
+    /// Attempts that may be under way at once
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = units::count)]
+    pub connecting: u32,
+    /// The first pause before a bot connects again; it doubles from attempt to attempt
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = units::duration)]
+    pub retry_first: Duration,
+    /// No pause before an attempt is longer
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    pub retry_cap: Duration,
+    /// Failed attempts in a row after which a bot gives up; 0 never does
+    #[arg(long, value_name = "N", default_value = "5", value_parser = units::count)]
+    pub give_up: u32,
+    /// A bot that heard nothing for so long is asked to ping
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = units::duration)]
+    pub liveness: Duration,
+}
+
+/// What is told.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputFlags {
+    /// Write the report here as JSON, every 10 s and at the end
+    #[arg(long, value_name = "FILE.json")]
+    pub report: Option<PathBuf>,
+    /// Tell only the summary
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Exit with 5 if the run passed but its figures are not trustworthy
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Flags of `serve`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeFlags {
+    /// What to speak: echo gives back every byte, line has rooms (/join NAME)
+    pub speaks: String,
+    /// Where to listen, each address with a thread of its own; port 0 picks one
+    #[arg(long, value_name = "ADDR", value_delimiter = ',', default_value = "127.0.0.1:7000")]
+    pub listen: Vec<SocketAddr>,
+    /// Room for so many connections
+    #[arg(long, value_name = "N", default_value = "100k", value_parser = units::count)]
+    pub capacity: u32,
+    /// Say nothing but the addresses
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Live as long as standard input is open; listen on as many ports of 127.0.0.1.
+    #[arg(long, hide = true, value_name = "SHARDS")]
+    pub embedded: Option<usize>,
+    /// A descriptor table a shard.
+    #[arg(long, hide = true)]
+    pub split_tables: bool,
+}
+
+/// Flags of `try`.
+#[derive(Args, Debug)]
+pub(crate) struct TryFlags {
+    /// The target: line://HOST:PORT, or HOST:PORT
+    pub target: String,
+    /// The scenario, by name
+    #[arg(default_value = "echo")]
+    pub scenario: String,
+    /// How long the bot stays online
+    #[arg(long = "for", value_name = "TIME", default_value = "3s", value_parser = units::duration)]
+    pub hold: Duration,
+    /// Addresses that may be tried although they are not loopback; never a wildcard
+    #[arg(long, value_name = "HOST|CIDR", value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// Parameters.
+    #[command(flatten)]
+    pub set: SetFlags,
+}
+
+/// A switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// On
+    On,
+    /// Off
+    Off,
+}
+
+/// Who ends a connection, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CloseWay {
+    /// Close first; TIME_WAIT stays here
+    Fin,
+    /// Reset; TIME_WAIT stays nowhere
+    Rst,
+    /// End our direction and wait for the target to close
+    Wait,
+}
+
+impl Typed {
+    /// Reads a command line, whose first word is the program's name. `Err` holds what clap wants to
+    /// say: help, the version, or a fault with a suggestion.
+    pub(crate) fn read(mut words: Vec<std::ffi::OsString>) -> Result<Typed, clap::Error> {
+        // Flags without a verb are those of `run`.
+        let bare = match words.get(1).and_then(|word| word.to_str()) {
+            None => true,
+            Some("-h" | "--help" | "-V" | "--version") => false,
+            Some(word) => word.starts_with('-'),
+        };
+        if bare {
+            words.insert(1.min(words.len()), "run".into());
+        }
+        let command = Typed::command().mut_subcommands(|verb| verb.mut_args(from_environment));
+        Typed::from_arg_matches(&command.try_get_matches_from(words)?)
+    }
+}
+
+/// Lets a flag be set by `DENSEBOTS_` and its name.
+fn from_environment(flag: clap::Arg) -> clap::Arg {
+    match flag.get_long().map(variable) {
+        Some(name) if !flag.is_hide_set() => {
+            let conns = variable("conns");
+            let other = name == variable("bots") && std::env::var_os(&conns).is_some();
+            flag.env(if other { conns } else { name }).hide_env(true)
+        }
+        _ => flag,
+    }
+}
+
+/// The environment variable of a flag.
+pub(crate) fn variable(flag: &str) -> String {
+    format!("DENSEBOTS_{}", flag.replace('-', "_").to_uppercase())
+}
+
+/// The environment variables that set flags of some verb.
+pub(crate) fn variables() -> Vec<String> {
+    let mut names = vec![variable("conns")];
+    for verb in Typed::command().get_subcommands() {
+        names.extend(verb.get_arguments().filter_map(|flag| flag.get_long()).map(variable));
+    }
+    names
+}

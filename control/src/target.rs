@@ -1,0 +1,132 @@
+//! The embedded target: this same program again, in its own process, for as long as we live.
+//!
+//! It holds the other end of its standard input. However we end, that end closes, and so it ends
+//! too. It says where it listens on its standard output, an address a line.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use densebots_engine::limits::SOURCES_MAX;
+use densebots_engine::{Arrival, Endpoint, Load, Plan};
+use densebots_scenarios::target::Speaks;
+
+/// Connections a shard of the target has room for beyond its share: bots that come back take a
+/// place while the one they lost is still being cleared away.
+const SLACK_PER_SHARD: u32 = 1_024;
+/// "For ever": a target ends when it is told to.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// A target that runs.
+pub(crate) struct Embedded {
+    child: Child,
+    /// Open as long as the target is to live.
+    life: Option<ChildStdin>,
+    /// Where it listens, one address a shard.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Embedded {
+    /// Starts a target with so many shards and room for so many connections.
+    pub(crate) fn start(
+        speaks: Speaks,
+        shards: u32,
+        split: bool,
+        connections: u32,
+    ) -> Result<Embedded> {
+        let name = Speaks::ALL.iter().find(|(_, spoken)| *spoken == speaks);
+        let program = std::env::current_exe().context("where this program lies")?;
+        let mut command = Command::new(program);
+        command
+            .args(["serve", name.map_or("echo", |(name, _)| name)])
+            .args(["--embedded", &shards.to_string()])
+            .args(["--capacity", &connections.to_string()])
+            .args(split.then_some("--split-tables"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0); // Ctrl-C is ours: the target stays until its bots have left
+        let mut child = command.spawn().context("starting the embedded target")?;
+        let life = child.stdin.take();
+        let told = child.stdout.take().context("the embedded target's output")?;
+        let mut embedded = Embedded { child, life, addresses: Vec::new() };
+        for line in BufReader::new(told).lines().take(shards as usize) {
+            embedded.addresses.push(line?.parse().context("the embedded target's address")?);
+        }
+        if embedded.addresses.len() < shards as usize {
+            bail!("the embedded target did not start ({})", embedded.end()?);
+        }
+        Ok(embedded)
+    }
+
+    /// Its addresses as endpoints.
+    pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
+        let endpoint = |address: &SocketAddr| Endpoint {
+            name: address.to_string(),
+            address: *address,
+            weight: 1,
+        };
+        self.addresses.iter().map(endpoint).collect()
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it did before it was told to.
+    pub(crate) fn ended_early(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Ends it.
+    pub(crate) fn end(&mut self) -> io::Result<ExitStatus> {
+        self.life = None;
+        self.child.wait()
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// The plan of a target that listens on these addresses, one shard each.
+pub(crate) fn plan(listen: &[SocketAddr], split_tables: bool, connections: u32) -> Plan {
+    let endpoint =
+        |address: &SocketAddr| Endpoint { name: address.to_string(), address: *address, weight: 1 };
+    let shards = listen.len() as u32;
+    Plan {
+        endpoints: listen.iter().map(endpoint).collect(),
+        shards: listen.len(),
+        split_tables,
+        load: Load::Closed { bots: shards, arrival: Arrival::AtOnce, hold: FOR_EVER },
+        capacity: connections.saturating_add(SLACK_PER_SHARD.saturating_mul(shards)),
+        // Bots are judged by the generator; what is silent for long is simply idle here.
+        liveness: FOR_EVER,
+        ..Plan::default()
+    }
+}
+
+/// The other side of [`Embedded`]: listens on ports of 127.0.0.1, says which, and lives until
+/// standard input ends.
+pub(crate) fn live(
+    speaks: Speaks,
+    shards: usize,
+    split_tables: bool,
+    connections: u32,
+) -> Result<()> {
+    let shards = shards.clamp(1, SOURCES_MAX);
+    let listen: Vec<SocketAddr> = vec![(Ipv4Addr::LOCALHOST, 0).into(); shards];
+    let plan = plan(&listen, split_tables, connections);
+    let run = densebots_scenarios::serve(speaks, plan, |address| {
+        let _ = writeln!(io::stdout(), "{address}");
+    })?;
+    // Nothing is ever said on it; it ends with the parent.
+    let _ = io::stdin().read_to_end(&mut Vec::new());
+    std::mem::forget(run); // the kernel closes a million sockets faster than we would
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! One file a verb.
+
+pub(crate) mod doctor;
+pub(crate) mod list;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod serve;
+pub(crate) mod try_one;

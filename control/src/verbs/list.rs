@@ -1,0 +1,18 @@
+//! `densebots list`: the scenarios.
+
+use std::fmt::Write;
+
+use densebots_scenarios::BUILTIN;
+
+/// The scenarios and their parameters.
+pub(crate) fn text() -> String {
+    let mut text = String::new();
+    for builtin in BUILTIN {
+        let _ = writeln!(text, "{:<8} {}", builtin.name, builtin.about);
+        for parameter in builtin.parameters {
+            let set = format!("{}={}", parameter.name, parameter.default);
+            let _ = writeln!(text, "         --set {set:<12} {}", parameter.about);
+        }
+    }
+    text
+}

@@ -1,0 +1,14 @@
+//! `densebots schema`: JSON schemas of what the program writes.
+
+use anyhow::Result;
+
+use crate::args::Schema;
+use crate::wire::ReportFile;
+
+/// The schema, as JSON.
+pub(crate) fn text(what: Schema) -> Result<String> {
+    let schema = match what {
+        Schema::Report => schemars::schema_for!(ReportFile),
+    };
+    Ok(serde_json::to_string_pretty(&schema)? + "\n")
+}

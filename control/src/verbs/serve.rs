@@ -1,0 +1,73 @@
+//! `densebots serve`: a target, for bots of this or another machine to try themselves on.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::Result;
+use densebots_scenarios::target::Speaks;
+
+use crate::args::ServeFlags;
+use crate::ending::{Ending, usage};
+use crate::signals::Signals;
+use crate::units::{grouped, per_second, size};
+use crate::{names, target};
+
+/// How often signals are looked at.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Serves until a signal comes; embedded, until standard input ends.
+pub(crate) fn serve(flags: &ServeFlags) -> Result<Ending> {
+    let speaks = speaks(&flags.speaks)?;
+    if let Some(shards) = flags.embedded {
+        target::live(speaks, shards, flags.split_tables, flags.capacity)?;
+        return Ok(Ending::Passed);
+    }
+    if flags.listen.is_empty() {
+        return Err(usage("--listen: give at least one address, such as 127.0.0.1:7000"));
+    }
+    let signals = Signals::watch()?;
+    let plan = target::plan(&flags.listen, flags.split_tables, flags.capacity);
+    let run = densebots_scenarios::serve(speaks, plan, |address| {
+        let _ = writeln!(io::stdout(), "listening on {address}");
+    })?;
+    let wanted = flags.listen.len() as u64;
+    let mut last = (u64::MAX, 0);
+    while !run.ended() {
+        if signals.asked() {
+            return Ok(Ending::Passed); // dropping the run closes everything
+        }
+        let Some(snapshot) = run.snapshot(GLANCE) else { continue };
+        let second = &snapshot.second;
+        if second.population.online < wanted && snapshot.at.seconds() > 1.0 {
+            let limits: Vec<&str> = second.limits.iter().map(|(name, _)| *name).collect();
+            let lost: Vec<&str> =
+                snapshot.report.total.losses.iter().map(|loss| loss.lost.condition).collect();
+            let why = [limits, lost].concat().join(", ");
+            anyhow::bail!("cannot listen on every address of --listen: {why}");
+        }
+        let now = (second.accepted, second.events);
+        if !flags.quiet && now != last && last != (0, now.1) {
+            let _ = writeln!(
+                io::stderr(),
+                "{} connections   in {} messages, {}/s   out {}/s",
+                grouped(second.accepted),
+                per_second(second.events as f64),
+                size(second.received),
+                size(second.sent),
+            );
+        }
+        last = now;
+    }
+    anyhow::bail!("the target ended: {}", run.finish().failures().join("; "))
+}
+
+fn speaks(name: &str) -> Result<Speaks> {
+    let known = || Speaks::ALL.iter().map(|(name, _)| *name);
+    if let Some((_, speaks)) = Speaks::ALL.iter().find(|(own, _)| *own == name) {
+        return Ok(*speaks);
+    }
+    let hint = names::nearest(name, known());
+    let hint = hint.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+    let all: Vec<_> = known().collect();
+    Err(usage(format!("`{name}` is nothing a target speaks{hint} There is {}", all.join(", "))))
+}

@@ -1,0 +1,83 @@
+//! The terminal: keys without waiting for a line, and everything back as it was at the end, also
+//! after a panic.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, Once};
+
+use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+
+/// The terminal as it was before; taken by whoever puts it back.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+static HOOK: Once = Once::new();
+
+/// Keys, one by one, as long as this lives.
+pub(crate) struct Keys {
+    pressed: Receiver<u8>,
+}
+
+impl Keys {
+    /// Listens to keys; `None` where nobody can press any, or where pressing them is for another
+    /// process (a job in the background would be stopped).
+    pub(crate) fn listen() -> Option<Keys> {
+        let stdin = io::stdin();
+        if !stdin.is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        if termios::tcgetpgrp(&stdin).ok()? != rustix::process::getpgrp() {
+            return None;
+        }
+        let before = termios::tcgetattr(&stdin).ok()?;
+        let mut raw = before.clone();
+        // Signals stay: Ctrl-C is to work as everywhere.
+        raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+        raw.special_codes[SpecialCodeIndex::VMIN] = 1;
+        raw.special_codes[SpecialCodeIndex::VTIME] = 0;
+        *BEFORE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(before);
+        HOOK.call_once(|| {
+            let usual = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                restore();
+                usual(panic);
+            }));
+        });
+        termios::tcsetattr(&stdin, OptionalActions::Now, &raw).ok()?;
+        let _ = io::stderr().write_all(b"\x1b[?25l");
+        let (tell, pressed) = channel();
+        let read = move || {
+            let mut key = [0];
+            while matches!(io::stdin().read(&mut key), Ok(1)) && tell.send(key[0]).is_ok() {}
+        };
+        // It may wait for a key for ever; it ends with the program.
+        std::thread::Builder::new().name("keys".to_owned()).spawn(read).ok()?;
+        Some(Keys { pressed })
+    }
+
+    /// The next key, if one was pressed.
+    pub(crate) fn pressed(&self) -> Option<char> {
+        self.pressed.try_recv().ok().map(char::from)
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Puts the terminal back as it was, once.
+fn restore() {
+    let before = BEFORE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+    if let Some(before) = before {
+        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Now, &before);
+        let _ = io::stderr().write_all(b"\x1b[?25h");
+    }
+}
+
+/// Columns and rows of the terminal that standard error is; 80 and 24 if it will not say.
+pub(crate) fn size() -> (usize, usize) {
+    match termios::tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+        _ => (80, 24),
+    }
+}

@@ -1,0 +1,113 @@
+//! The plan in words, before anything runs.
+
+use std::fmt::Write;
+
+use densebots_engine::limits::{Finding, Level};
+use densebots_engine::{Arrival, Load};
+
+use crate::meant::Meant;
+use crate::paint::Paint;
+use crate::units::{grouped, per_second, several, size, span};
+
+/// What is about to happen, a line each.
+pub(crate) fn plan(run: &Meant, paint: Paint) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}", paint.strong(&population(run)));
+    let _ = writeln!(text, "  {}", traffic(run));
+    let _ = writeln!(text, "  {}", whereto(run));
+    let _ = writeln!(text, "  {}", machine(run));
+    for finding in run.preflight.findings.iter().filter(|f| f.level == Level::Warning) {
+        let _ = writeln!(text, "  {}", paint.doubt(&format!("warning: {}", told(finding))));
+    }
+    text
+}
+
+fn population(run: &Meant) -> String {
+    let tables = if run.plan.split_tables { " (descriptor tables of their own)" } else { "" };
+    let shards = several(run.plan.shards as u64, "shard");
+    match run.plan.load {
+        Load::Closed { bots, arrival, hold } => {
+            let bots = u64::from(bots);
+            let arriving = match arrival {
+                Arrival::AtOnce => "arriving at once".to_owned(),
+                Arrival::Constant(rate) => format!("arriving at {}", per_second(rate)),
+                Arrival::Ramp(over) => format!("arriving over {}", span(over)),
+            };
+            format!(
+                "{}, {} on {shards}{tables}, {arriving}, held {}",
+                several(bots, "bot"),
+                several(bots, "connection"),
+                span(hold)
+            )
+        }
+        Load::Open { rate, lasting, live_max, .. } => format!(
+            "bots arriving at {} for {}, at most {} live at once, on {shards}{tables}",
+            per_second(rate),
+            span(lasting),
+            grouped(live_max.into())
+        ),
+    }
+}
+
+fn traffic(run: &Meant) -> String {
+    let bots = f64::from(run.plan.load.live_max());
+    let (out, back) = (run.traffic.sends * bots, run.traffic.hears * bots);
+    if out == 0.0 && back == 0.0 {
+        return format!("{}: expects no messages", run.scenario.name);
+    }
+    let whole = |rate: f64| per_second(rate);
+    format!(
+        "{}: expects {} messages out, {} in, about {} bytes each",
+        run.scenario.name,
+        whole(out),
+        whole(back),
+        grouped(run.traffic.bytes)
+    )
+}
+
+fn whereto(run: &Meant) -> String {
+    let ports = if run.embedded {
+        format!(
+            "embedded target 127.0.0.1 ({})",
+            several(run.preflight.target_shards.into(), "port")
+        )
+    } else {
+        format!("target {}", run.target)
+    };
+    let sources = match run.plan.sources.len() {
+        0 => "source address the system's choice".to_owned(),
+        1 => format!("source address {}", run.plan.sources[0]),
+        many => format!("{} source addresses", grouped(many as u64)),
+    };
+    format!("{ports}; {sources}; seed {}", run.plan.seed)
+}
+
+fn machine(run: &Meant) -> String {
+    let flight = &run.preflight;
+    format!(
+        "ports {} of {}, descriptors {} of {} a table, memory {} of {} present",
+        grouped(flight.ports.needed),
+        grouped(flight.ports.present),
+        grouped(flight.descriptors.needed),
+        grouped(flight.descriptors.present),
+        size(flight.memory_user + flight.memory_kernel),
+        size(flight.memory_available),
+    )
+}
+
+/// A finding: what is short, by how much, and what helps.
+pub(crate) fn told(finding: &Finding) -> String {
+    let amount = |number: u64| match finding.unit {
+        "bytes" => size(number),
+        unit if number == u64::MAX => format!("no limit of {unit}"),
+        _ => grouped(number),
+    };
+    let (needed, present) = (amount(finding.needed), amount(finding.present));
+    let unit = if finding.unit == "bytes" { "" } else { finding.unit };
+    let mut text = format!("{}: needs {needed} of {present} {unit}", finding.limit);
+    text.truncate(text.trim_end().len());
+    if !finding.cure.is_empty() {
+        let _ = write!(text, "; helps: {}", finding.cure);
+    }
+    text
+}
