@@ -16,6 +16,7 @@ pub mod bare_server;
 pub mod limit;
 pub mod machine;
 pub mod namespace;
+pub mod ours;
 pub mod pairs;
 pub mod roles;
 pub mod traffic;

@@ -99,7 +99,7 @@ pub(crate) enum Alarm {
 pub(crate) struct Cold {
     pub(crate) ops: Vec<Flight>,
     pub(crate) groups: Vec<GroupId>,
-    /// The address of its own that it dials when its back-off ends.
+    /// The address of its own that it dialled last: the one a redial is for.
     pub(crate) redial: Option<std::net::SocketAddr>,
     /// The last loss of an open link it has not recovered from.
     pub(crate) lost: Option<crate::Lost>,
@@ -386,8 +386,8 @@ impl Ids {
         if number >= self.pages.len() {
             self.pages.resize_with(number + 1, || None);
         }
-        let page =
-            self.pages[number].get_or_insert_with(|| Box::new(Page { keys: [NONE; PAGE], used: 0 }));
+        let page = self.pages[number]
+            .get_or_insert_with(|| Box::new(Page { keys: [NONE; PAGE], used: 0 }));
         debug_assert_eq!(page.keys[at as usize % PAGE], NONE, "an id is used once");
         page.keys[at as usize % PAGE] = key;
         page.used += 1;

@@ -126,6 +126,8 @@ pub(crate) struct Conductor {
     sampled: Vec<bool>,
     second: Meter,
     second_from: Time,
+    /// The phase in which the second began: one that saw the end of the ramp is no second of hold.
+    second_phase: Phase,
     busiest: f64,
     delayed: bool,
     grew: Time,
@@ -185,6 +187,7 @@ impl Conductor {
             sampled: vec![false; shards],
             second: meter,
             second_from: Time::ZERO,
+            second_phase: Phase::Ramp,
             busiest: 0.0,
             delayed: false,
             grew: Time::ZERO,
@@ -308,6 +311,7 @@ impl Conductor {
         self.sampled.fill(false);
         self.report.duration = now.since(Time::ZERO);
         let phase = self.phase;
+        self.second_phase = phase;
         self.respawn(now);
         self.trip(&second, now);
         self.lead(now);
@@ -319,7 +323,7 @@ impl Conductor {
         self.report.total.add(second);
         self.report.total.standing(second);
         let own = &mut self.report.limited;
-        if self.phase != Phase::Hold {
+        if self.second_phase != Phase::Hold {
             own.outside += u64::from(!limited.is_empty());
             return;
         }
@@ -337,7 +341,8 @@ impl Conductor {
         let before = self.report.window.as_secs_f64();
         self.report.window += span;
         let share = span.as_secs_f64() / self.report.window.as_secs_f64().max(1e-9);
-        bots.mean_online += (online as f64 - bots.mean_online) * if before > 0.0 { share } else { 1.0 };
+        bots.mean_online +=
+            (online as f64 - bots.mean_online) * if before > 0.0 { share } else { 1.0 };
         bots.min_online = bots.min_online.min(online);
         if online < self.target {
             bots.seconds_below_target += span.as_secs_f64();
@@ -349,7 +354,6 @@ impl Conductor {
         bots.population = population;
         if matches!(self.phase, Phase::Ramp | Phase::Hold | Phase::Sweep) {
             bots.online_at_end = population.online;
-            bots.peak_online = bots.peak_online.max(population.online);
         }
         let generator = &mut self.report.generator;
         generator.cpu = vitals.cpu;
@@ -376,7 +380,7 @@ impl Conductor {
     fn lead(&mut self, now: Time) {
         let population = self.population();
         let in_phase = now.since(self.since);
-        if population.online > self.report.bots.peak_online {
+        if self.phase != Phase::Drain && population.online > self.report.bots.peak_online {
             self.grew = now;
             self.report.bots.peak_online = population.online;
         }
@@ -562,9 +566,6 @@ impl Conductor {
         let living: Vec<usize> = (0..self.shards).filter(|&shard| !self.ended[shard]).collect();
         if left == 0 || !removal.generous || living.is_empty() {
             let removal = self.removals.swap_remove(at);
-            let taken = removal.ids.len() as u64;
-            self.target = self.target.saturating_sub(taken);
-            self.report.bots.target = self.target.max(self.report.bots.target.min(self.target));
             self.removed.push((removal.ticket, removal.ids));
             return;
         }
@@ -590,6 +591,9 @@ impl Conductor {
         let removal = &mut self.removals[at];
         removal.waiting -= 1;
         removal.generous |= !ids.is_empty();
+        // At once, so that nobody is launched in the place of a bot that was removed.
+        self.target = self.target.saturating_sub(ids.len() as u64);
+        self.report.bots.target = self.target;
         removal.ids.extend(ids);
         if removal.waiting == 0 {
             self.ask_removal(at);

@@ -30,7 +30,10 @@ impl Out {
         self.bring_to_end(link);
         let start = self.bytes.len();
         let answer = write(&mut link.session, &mut self.bytes);
-        assert!(self.bytes.len() >= start, "a session appends to the output and takes nothing away");
+        assert!(
+            self.bytes.len() >= start,
+            "a session appends to the output and takes nothing away"
+        );
         if self.bytes.len() > start {
             if link.segment == NONE {
                 link.segment = self.segments.len() as u32;

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod planted;
 #[cfg(not(feature = "planted"))]
 mod planted;
+mod rehearse;
 mod report;
 mod run;
 mod scenario;
@@ -34,6 +35,7 @@ pub use links::{Cause, Link, Lost};
 pub use mail::{Inbox, Letter, MailCount};
 pub use metrics::{Counter, Gauge, Names, Op, Value};
 pub use plan::{Arrival, Backoff, Close, Endpoint, Load, Plan, PlanError, Repeat};
+pub use rehearse::{Answer, Broken, Engine, Rehearsal};
 pub use report::{
     BotsReport, Generator, LIMITED_SHARE, Limited, POPULATION_SHARE, Panic, Phase, Report, Snapshot,
 };

@@ -12,8 +12,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-pub(crate) use pulse::Pulse;
 pub use machine::{Conntrack, Machine};
+pub(crate) use pulse::Pulse;
 pub use sources::{SOURCES_MAX, SourceError, SourceSpread, Sources, source_for};
 
 mod capacity;

@@ -19,6 +19,13 @@ pub struct Link {
     pub(crate) generation: u32,
 }
 
+impl Link {
+    /// The token under which the net of its shard knows this link.
+    pub fn token(self) -> crate::net::Token {
+        crate::net::Token(u64::from(self.generation) << 32 | u64::from(self.key))
+    }
+}
+
 /// Why a link was lost or an attempt to connect failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lost {
@@ -154,6 +161,10 @@ pub(crate) struct Flags {
     pub(crate) counted: bool,
     /// A silent link was asked to answer.
     pub(crate) asked: bool,
+    /// The peer has ended its side or an error waits, and no event will tell of it again.
+    pub(crate) ended: bool,
+    /// The observer wants its bytes.
+    pub(crate) traced: bool,
 }
 
 /// Bytes that wait until the socket takes them.

@@ -28,12 +28,12 @@ pub struct Letter<M> {
 
 /// Posts an outbox to one shard may hold before this shard stops reading its sockets. About a
 /// tenth of a second of mail at full speed.
-pub const OUTBOX_MAX: usize = 1 << 16;
+pub(crate) const OUTBOX_MAX: usize = 1 << 16;
 /// Beyond this, letters that answer letters are dropped too: only mail that multiplies itself
 /// gets here, and it would otherwise fill the memory.
-pub const OUTBOX_LIMIT: usize = 16 * OUTBOX_MAX;
+pub(crate) const OUTBOX_LIMIT: usize = 16 * OUTBOX_MAX;
 /// Batches that may wait in a shard's inbox, for each shard that sends.
-pub const BATCHES_MAX: usize = 4;
+pub(crate) const BATCHES_MAX: usize = 4;
 /// Empty batches a shard keeps for use again.
 const SPARES_MAX: usize = 64;
 /// A batch that grew beyond this in a burst is not kept.
@@ -104,19 +104,36 @@ pub(crate) struct Office<M> {
     doors: Vec<Sender<Batch<M>>>,
     inbox: Receiver<Batch<M>>,
     spares: Vec<Batch<M>>,
+    outbox_max: usize,
     pub(crate) count: MailCount,
 }
 
+/// How much mail may wait. A simulation makes it tight.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MailRoom {
+    /// See [`BATCHES_MAX`].
+    pub(crate) batches: usize,
+    /// See [`OUTBOX_MAX`]; sixteen times as many are the [`OUTBOX_LIMIT`].
+    pub(crate) outbox: usize,
+}
+
+impl Default for MailRoom {
+    fn default() -> MailRoom {
+        MailRoom { batches: BATCHES_MAX, outbox: OUTBOX_MAX }
+    }
+}
+
 /// The doors and the inbox of every shard.
-pub(crate) fn offices<M>(shards: usize) -> Vec<Office<M>> {
+pub(crate) fn offices<M>(shards: usize, room: MailRoom) -> Vec<Office<M>> {
     let (doors, inboxes): (Vec<_>, Vec<_>) =
-        (0..shards).map(|_| crossbeam_channel::bounded(BATCHES_MAX * shards)).unzip();
+        (0..shards).map(|_| crossbeam_channel::bounded(room.batches * shards)).unzip();
     let office = |(me, inbox)| Office {
         me,
         outboxes: (0..shards).map(|_| Batch::new()).collect(),
         doors: doors.clone(),
         inbox,
         spares: Vec::new(),
+        outbox_max: room.outbox,
         count: MailCount::default(),
     };
     inboxes.into_iter().enumerate().map(office).collect()
@@ -145,15 +162,20 @@ impl<M> Office<M> {
 
     /// Whether a letter to `shard` may be written; counts it either way.
     pub(crate) fn admit(&mut self, shard: usize, by_timer: bool) -> bool {
-        let most = if by_timer { OUTBOX_MAX } else { OUTBOX_LIMIT };
+        let times = if by_timer { 1 } else { OUTBOX_LIMIT / OUTBOX_MAX };
+        let most = self.outbox_max * times;
         let free = self.outboxes[shard].posts.len() < most;
-        if free { self.count.written += 1 } else { self.count.dropped += 1 }
+        if free {
+            self.count.written += 1
+        } else {
+            self.count.dropped += 1
+        }
         free
     }
 
     /// An outbox is full: the sockets have to wait.
     pub(crate) fn full(&self) -> bool {
-        self.outboxes.iter().any(|outbox| outbox.posts.len() >= OUTBOX_MAX)
+        self.outboxes.iter().any(|outbox| outbox.posts.len() >= self.outbox_max)
     }
 
     /// The next batch: from this shard itself first, then from the others.
@@ -284,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_full_door_keeps_the_batch_and_loses_nothing() {
-        let mut offices = offices::<u32>(2);
+        let mut offices = offices::<u32>(2, MailRoom::default());
         let (mut to, mut from) = (offices.pop().expect("two"), offices.pop().expect("two"));
         let mut sent = 0;
         loop {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::bots::State;
 use crate::links::{Cause, Lost};
 use crate::mail::MailCount;
 use crate::scenario::BotId;
@@ -255,6 +256,15 @@ impl Population {
         self.waiting + self.connecting + self.online
     }
 
+    /// The count of the live bots in this state.
+    pub(crate) fn count(&mut self, state: State) -> &mut u64 {
+        match state {
+            State::Waiting => &mut self.waiting,
+            State::Connecting => &mut self.connecting,
+            State::Online => &mut self.online,
+        }
+    }
+
     pub(crate) fn add(&mut self, other: &Population) {
         self.launched += other.launched;
         self.waiting += other.waiting;
@@ -328,7 +338,7 @@ pub struct Meter {
     pub cpu_us: u64,
     /// Time the shard's thread was ready and did not run.
     pub run_delay_us: u64,
-    /// Load meant to be given that could not be.
+    /// Bots meant to come that the generator had no room for.
     pub dropped: u64,
     /// Mail.
     pub mail: MailCount,

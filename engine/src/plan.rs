@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::net::Tuning;
 
 mod arrival;
-pub(crate) use arrival::{Cohort, Pace};
 pub use arrival::{Arrival, Load};
+pub(crate) use arrival::{Cohort, Pace};
 
 /// Everything a run needs to know before it starts. Finite by default.
 #[derive(Clone, Debug)]
@@ -58,6 +58,8 @@ pub struct Plan {
     pub sample_every: Duration,
     /// Stop when more than a fifth of the attempts fail over ten seconds.
     pub breaker: bool,
+    /// Ids of bots whose bytes an observer wants to see, both ways.
+    pub trace: Vec<u32>,
     /// The bug planted in this run, for the tests of the oracles.
     #[cfg(feature = "planted")]
     pub planted: Option<crate::planted::Bug>,
@@ -92,6 +94,7 @@ impl Default for Plan {
             drain: Duration::from_secs(10),
             sample_every: Duration::from_secs(1),
             breaker: false,
+            trace: Vec::new(),
             #[cfg(feature = "planted")]
             planted: None,
         }
@@ -287,8 +290,7 @@ mod tests {
     #[test]
     fn back_off_doubles_up_to_its_cap_and_gives_up() {
         let back = Backoff { give_up: Some(8), ..Backoff::default() };
-        let pauses: Vec<_> =
-            (0..9).map(|n| back.pause(n, 1.0).map(|p| p.as_secs_f64())).collect();
+        let pauses: Vec<_> = (0..9).map(|n| back.pause(n, 1.0).map(|p| p.as_secs_f64())).collect();
         let expected =
             [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0].map(Some).into_iter().chain([None]);
         assert_eq!(pauses, expected.collect::<Vec<_>>());

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
 use crate::conduct::{Command, CommandError, Conductor};
-use crate::mail::offices;
+use crate::mail::{MailRoom, offices};
 use crate::metrics::Meter;
 use crate::net::Net;
 use crate::net::mio::MioNet;
@@ -153,7 +153,7 @@ fn launch<S: Scenario>(
     let (ready, got_ready) = unbounded();
     let mut crew = Vec::new();
     let mut goes = Vec::new();
-    for (net, office) in nets.into_iter().zip(offices(shards)) {
+    for (net, office) in nets.into_iter().zip(offices(shards, MailRoom::default())) {
         let me = crew.len();
         let (orders, ordered) = unbounded();
         let (spares, spare) = bounded(METERS);

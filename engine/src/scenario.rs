@@ -130,13 +130,7 @@ pub trait Scenario: Sized + Send + Sync + 'static {
     }
 
     /// For keepers: `member` joined the group, or left it or died.
-    fn on_member(
-        &self,
-        bot: &mut Self::Bot,
-        member: BotId,
-        joined: bool,
-        ctx: &mut Ctx<'_, Self>,
-    ) {
+    fn on_member(&self, bot: &mut Self::Bot, member: BotId, joined: bool, ctx: &mut Ctx<'_, Self>) {
         let _ = (bot, member, joined, ctx);
     }
 }

@@ -18,12 +18,13 @@ use crate::limits::{SourceSpread, Sources};
 use crate::links::{Link, Links, NONE};
 use crate::mail::{Batch, Office};
 use crate::metrics::{Meter, Names};
-use crate::net::{Load, Net, Ready, Token, Wake};
+use crate::net::{Load, Net, Ready, Wake};
 use crate::plan::{Cohort, Plan};
 use crate::scenario::{BotId, Scenario};
 use crate::time::Time;
 use crate::timers::Timers;
 
+pub(crate) mod check;
 mod deliver;
 mod ends;
 mod launch;
@@ -45,7 +46,7 @@ const WAKE_MAX: usize = 1024;
 /// Letters delivered in one turn.
 const DELIVER_MAX: usize = 8192;
 /// Bots visited in one turn by a drain, a sweep or a stop.
-const VISIT_MAX: usize = 512;
+const VISIT_MAX: usize = 64;
 /// Bytes read from one link in one turn; more wait on the "again" queue.
 const READ_MAX: usize = 64 << 10;
 /// Bytes written to one link in one turn, beyond what the turn itself appended.
@@ -164,8 +165,33 @@ pub enum Life<B> {
     Lost(BotId, crate::Lost),
     /// It listens.
     Listening(BotId, SocketAddr),
+    /// Bytes of a bot that the plan traces: said by it, or else heard by it.
+    Wire {
+        /// The bot.
+        bot: BotId,
+        /// When.
+        at: Time,
+        /// By the bot; otherwise by the peer.
+        said: bool,
+        /// As they travelled, inside the transport's encryption if it has one.
+        bytes: Box<[u8]>,
+    },
     /// It ended, and this is its last state.
     Ended(BotId, Outcome, B),
+}
+
+impl<B> Life<B> {
+    /// The same without the bot's last state, for observers of any scenario.
+    pub fn without_state(self) -> Life<()> {
+        match self {
+            Life::Started(bot) => Life::Started(bot),
+            Life::Online(bot) => Life::Online(bot),
+            Life::Lost(bot, lost) => Life::Lost(bot, lost),
+            Life::Listening(bot, at) => Life::Listening(bot, at),
+            Life::Wire { bot, at, said, bytes } => Life::Wire { bot, at, said, bytes },
+            Life::Ended(bot, outcome, _) => Life::Ended(bot, outcome, ()),
+        }
+    }
 }
 
 struct Listener<L> {
@@ -220,10 +246,6 @@ pub(crate) enum Turn {
 
 const LISTENER: u64 = 1 << 63;
 
-fn link_token(link: Link) -> Token {
-    Token(u64::from(link.generation) << 32 | u64::from(link.key))
-}
-
 impl<S: Scenario, N: Net> Shard<S, N> {
     pub(crate) fn new(parts: Parts<S, N>) -> Shard<S, N> {
         let Parts { me, shards, plan, .. } = parts;
@@ -257,8 +279,14 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 plan.endpoints.len().max(1),
                 me as u64,
             ),
-            live_max: u64::from(plan.load.live_max()).div_ceil(shards as u64)
-                + u64::from(plan.capacity),
+            // A closed load bounds itself, and the ids that replace ended bots need not live on
+            // the shards of those.
+            live_max: match plan.load {
+                crate::plan::Load::Closed { .. } => u64::MAX,
+                crate::plan::Load::Open { live_max, .. } => {
+                    u64::from(live_max).div_ceil(shards as u64) + u64::from(plan.capacity)
+                }
+            },
             ready: Vec::with_capacity(crate::net::READY_MAX),
             again: VecDeque::new(),
             blocked: Vec::new(),
@@ -346,6 +374,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     fn verdict(&mut self) -> Turn {
         let left = self.bots.len() + self.desk.links.len();
+        if self.stopping && left > 0 && self.visits.is_empty() {
+            self.begin_visit(Purpose::Stop); // mail on its way founded a group after the stop
+        }
         if self.stopping && left == 0 && self.untold.is_empty() { Turn::Ended } else { Turn::Going }
     }
 
@@ -379,6 +410,12 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if moment != Time::NEVER && self.timers.armed(key).is_none_or(|armed| moment < armed) {
             self.timers.arm(key, moment);
         }
+    }
+
+    /// Shows the observer bytes of a bot that the plan traces.
+    fn trace(&mut self, key: u32, said: bool, bytes: &[u8]) {
+        let (bot, at) = (self.bots.core(key).id, self.now);
+        self.tell(Life::Wire { bot, at, said, bytes: bytes.into() });
     }
 
     fn tell(&mut self, life: Life<S::Bot>) {

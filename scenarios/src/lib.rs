@@ -5,9 +5,12 @@
 //! types.
 #![forbid(unsafe_code)]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use densebots_engine::{Life, Plan, Run, StartError, start, start_observed};
+use densebots_engine::{
+    Arrival, Endpoint, Life, Load, Plan, Run, Scenario, StartError, start, start_observed,
+};
 
 pub mod echo;
 pub mod idle;
@@ -31,8 +34,24 @@ pub struct Builtin {
     pub traffic: fn(&Settings) -> Result<Traffic, SettingError>,
     /// User-space bytes of one bot, as measured.
     pub bytes_per_bot: u64,
-    /// Starts it.
-    pub start: fn(&Settings, Plan) -> Result<Run, BeginError>,
+    /// Starts it; the observer, if there is one, runs on a thread of its own.
+    pub start: fn(&Settings, Plan, Option<Observer>) -> Result<Run, BeginError>,
+}
+
+/// Hears what happens in the lives of bots, whatever their scenario.
+pub type Observer = Box<dyn FnMut(Life<()>) + Send>;
+
+fn begin<S: Scenario>(
+    scenario: S,
+    plan: Plan,
+    observer: Option<Observer>,
+) -> Result<Run, BeginError> {
+    Ok(match observer {
+        Some(mut observer) => {
+            start_observed(scenario, plan, move |life| observer(life.without_state()))?
+        }
+        None => start(scenario, plan)?,
+    })
 }
 
 /// The traffic of one online bot.
@@ -66,7 +85,7 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Echo,
         traffic: |settings| Ok(echo::Echo::from(settings)?.traffic()),
         bytes_per_bot: 200,
-        start: |settings, plan| Ok(start(echo::Echo::from(settings)?, plan)?),
+        start: |settings, plan, observer| begin(echo::Echo::from(settings)?, plan, observer),
     },
     Builtin {
         name: "idle",
@@ -75,7 +94,7 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Echo,
         traffic: |_| Ok(Traffic::default()),
         bytes_per_bot: 192,
-        start: |_, plan| Ok(start(idle::Idle, plan)?),
+        start: |_, plan, observer| begin(idle::Idle, plan, observer),
     },
     Builtin {
         name: "talk",
@@ -84,7 +103,7 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Rooms,
         traffic: |settings| Ok(talk::Talk::from(settings)?.traffic()),
         bytes_per_bot: 250,
-        start: |settings, plan| Ok(start(talk::Talk::from(settings)?, plan)?),
+        start: |settings, plan, observer| begin(talk::Talk::from(settings)?, plan, observer),
     },
 ];
 
@@ -98,7 +117,7 @@ pub fn find(name: &str) -> Option<&'static Builtin> {
 pub fn serve(
     speaks: target::Speaks,
     plan: Plan,
-    mut listening: impl FnMut(std::net::SocketAddr) + Send + 'static,
+    mut listening: impl FnMut(SocketAddr) + Send + 'static,
 ) -> Result<Run, StartError> {
     let target = target::Target::new(speaks, &plan);
     start_observed(target, plan, move |life| {
@@ -107,6 +126,46 @@ pub fn serve(
         }
     })
 }
+
+/// Starts the embedded target on free ports of 127.0.0.1 in this process, one a shard, and says
+/// where it listens. It serves until the run is dropped or stopped, a day at most.
+pub fn serve_here(
+    speaks: target::Speaks,
+    shards: usize,
+) -> Result<(Run, Vec<Endpoint>), StartError> {
+    let endpoint = |(nth, address): (usize, SocketAddr)| Endpoint {
+        name: format!("embedded {nth}"),
+        address,
+        weight: 1,
+    };
+    let anywhere = vec![SocketAddr::from(([127, 0, 0, 1], 0)); shards];
+    let plan = Plan {
+        endpoints: anywhere.into_iter().enumerate().map(endpoint).collect(),
+        shards,
+        load: Load::Closed {
+            bots: shards as u32,
+            arrival: Arrival::AtOnce,
+            hold: Duration::from_secs(24 * 3600),
+        },
+        ..Plan::default()
+    };
+    let (told, listening) = std::sync::mpsc::channel();
+    let run = serve(speaks, plan, move |at| _ = told.send(at))?;
+    let mut endpoints = Vec::new();
+    for shard in 0..shards {
+        match listening.recv_timeout(LISTEN_MAX) {
+            Ok(at) => endpoints.push(endpoint((shard, at))),
+            Err(_) => {
+                let error = std::io::Error::other("no port of 127.0.0.1 to listen on");
+                return Err(StartError::Shard { shard, error });
+            }
+        }
+    }
+    Ok((run, endpoints))
+}
+
+/// Listening takes no time; what takes this long will not come.
+const LISTEN_MAX: Duration = Duration::from_secs(10);
 
 /// How long bots of a paced scenario spread their first messages over.
 fn first_pause(pace: Duration, fraction: f64) -> Duration {

@@ -136,8 +136,7 @@ mod tests {
 
     #[test]
     fn times_carry_units() {
-        let cases =
-            [("1us", 1e-6), ("1.5s", 1.5), ("2m", 120.0), ("1h", 3600.0), ("250ms", 0.25)];
+        let cases = [("1us", 1e-6), ("1.5s", 1.5), ("2m", 120.0), ("1h", 3600.0), ("250ms", 0.25)];
         for (text, seconds) in cases {
             assert_eq!(duration_of(text).map(|d| d.as_secs_f64()), Some(seconds), "{text}");
         }

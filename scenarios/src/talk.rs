@@ -87,7 +87,9 @@ impl Talk {
         if bot.in_room {
             ctx.begin(SAY);
             let (id, round) = (ctx.id, bot.round);
-            ctx.send(|_, out| out.extend_from_slice(format!("{id} speaks in round {round}\n").as_bytes()));
+            ctx.send(|_, out| {
+                out.extend_from_slice(format!("{id} speaks in round {round}\n").as_bytes())
+            });
         }
     }
 

@@ -101,7 +101,13 @@ impl SimWorld {
     /// The next moment at which anything happens: something arrives, or a net's wait ends. It is
     /// now while any net [is due](SimWorld::is_due). `None`: nothing will happen any more.
     pub fn next_moment(&self) -> Option<Time> {
-        lock(&self.shared).next_moment()
+        self.next_moment_without(&[])
+    }
+
+    /// The same, as if the nets of these numbers would not poll any more: they may have ended, or
+    /// get no turn for a while.
+    pub fn next_moment_without(&self, nets: &[usize]) -> Option<Time> {
+        lock(&self.shared).next_moment(nets)
     }
 
     /// Whether the net of this number has a reason to poll: an event, a wake, or the end of its

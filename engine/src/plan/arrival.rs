@@ -53,7 +53,9 @@ impl Load {
     pub fn live_max(&self) -> u32 {
         match *self {
             Load::Closed { bots, .. } => bots,
-            Load::Open { live_max, .. } => live_max.min(u32::try_from(self.arrivals()).unwrap_or(u32::MAX)),
+            Load::Open { live_max, .. } => {
+                live_max.min(u32::try_from(self.arrivals()).unwrap_or(u32::MAX))
+            }
         }
     }
 
@@ -129,7 +131,11 @@ impl Cohort {
                 // Climbing, n(t) = rate * t^2 / (2 * ramp); afterwards n(t) = rate * (t - ramp / 2).
                 let ramp = ramp.as_secs_f64();
                 let in_ramp = rate * ramp / 2.0;
-                if nth <= in_ramp { (2.0 * ramp * nth / rate).sqrt() } else { nth / rate + ramp / 2.0 }
+                if nth <= in_ramp {
+                    (2.0 * ramp * nth / rate).sqrt()
+                } else {
+                    nth / rate + ramp / 2.0
+                }
             }
         };
         Time::from_nanos(self.start.nanos().saturating_add((seconds * 1e9).ceil() as u64))
@@ -150,12 +156,7 @@ impl Cohort {
         let due = self.count_due(now);
         let rest = self.count - due;
         self.count = due;
-        (rest > 0).then(|| Cohort {
-            first_id: self.first_id + due,
-            count: rest,
-            start: now,
-            pace,
-        })
+        (rest > 0).then(|| Cohort { first_id: self.first_id + due, count: rest, start: now, pace })
     }
 
     /// The first number at or after `nth` whose id lives on `shard`.
@@ -193,11 +194,9 @@ mod tests {
 
     #[test]
     fn counting_agrees_with_the_due_times() {
-        for pace in [
-            Pace::AtOnce,
-            Pace::Rate(3.0),
-            Pace::Climb { rate: 7.0, ramp: Duration::from_secs(3) },
-        ] {
+        for pace in
+            [Pace::AtOnce, Pace::Rate(3.0), Pace::Climb { rate: 7.0, ramp: Duration::from_secs(3) }]
+        {
             let cohort = cohort(pace, 50);
             for millis in (0..20_000).step_by(37) {
                 let now = Time::ZERO + Duration::from_millis(millis);

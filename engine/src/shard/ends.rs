@@ -58,17 +58,23 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if lost.opened {
             core.cold.get_or_insert_default().lost = Some(lost);
         }
-        (core.alarm, core.alarm_for) = (Time::NEVER, Alarm::Nothing);
+        // Links that are left are dialling: then the bot is still connecting.
+        let dialling = core.links != NONE;
+        let still = dialling && core.alarm_for == Alarm::Attempt;
+        if dialling && !still {
+            let until = self.now + self.desk.plan.connect_timeout;
+            (core.alarm, core.alarm_for) = (until, Alarm::Attempt);
+        } else if !dialling {
+            (core.alarm, core.alarm_for) = (Time::NEVER, Alarm::Nothing);
+        }
+        let state = if dialling { State::Connecting } else { State::Waiting };
+        let before = std::mem::replace(&mut core.state, state);
         if core.kind != Kind::Planned {
             return;
         }
         let population = &mut self.desk.meter.population;
-        match std::mem::replace(&mut core.state, State::Waiting) {
-            State::Waiting => population.waiting -= 1,
-            State::Connecting => population.connecting -= 1,
-            State::Online => population.online -= 1,
-        }
-        population.waiting += 1;
+        *population.count(before) -= 1;
+        *population.count(state) += 1;
     }
 
     fn cut_flights(&mut self, key: u32) {
@@ -121,11 +127,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         match core.kind {
             Kind::Planned => {
                 let population = &mut self.desk.meter.population;
-                match core.state {
-                    State::Waiting => population.waiting -= 1,
-                    State::Connecting => population.connecting -= 1,
-                    State::Online => population.online -= 1,
-                }
+                *population.count(core.state) -= 1;
                 match outcome {
                     Outcome::Done => population.done += 1,
                     Outcome::Failed(_) => population.failed += 1,
@@ -173,12 +175,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if outcome != Outcome::Done {
             return false;
         }
+        let before = std::mem::replace(&mut core.state, State::Waiting);
         let population = &mut self.desk.meter.population;
-        match std::mem::replace(&mut core.state, State::Waiting) {
-            State::Waiting => population.waiting -= 1,
-            State::Connecting => population.connecting -= 1,
-            State::Online => population.online -= 1,
-        }
+        *population.count(before) -= 1;
         population.waiting += 1;
         (core.leaving, core.listens, core.retries, core.dials) = (false, false, 0, 0);
         core.wake = Time::NEVER;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{LAUNCH_MAX, QueuedDial, Shard, link_token};
+use super::{LAUNCH_MAX, QueuedDial, Shard};
 use crate::bots::{Alarm, State};
 use crate::dice::Rng;
 use crate::links::{LinkState, Lost};
@@ -80,19 +80,28 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn queue_dial(&mut self, key: u32, to: Option<SocketAddr>) {
         let core = &mut self.bots.at(key).core;
         core.dials = core.dials.saturating_add(1);
+        if to.is_some() || core.cold.is_some() {
+            core.cold.get_or_insert_default().redial = to;
+        }
         self.dials.push_back(QueuedDial { key, generation: core.generation, to });
     }
 
     fn dial(&mut self, dial: &QueuedDial) {
         let Some(slot) = self.bots.same(dial.key, dial.generation) else { return };
         let (core, shards) = (&mut slot.core, self.shards);
+        let core_id = core.id;
         core.dials = core.dials.saturating_sub(1);
         let plan = &self.desk.plan;
         let endpoint = plan.endpoint(core.id.0, shards, u32::from(core.retries));
         let to = dial.to.or_else(|| endpoint.map(|nth| plan.endpoints[nth].address));
         let endpoint = if dial.to.is_some() { None } else { endpoint };
-        core.alarm = self.now + plan.connect_timeout;
-        core.alarm_for = Alarm::Attempt;
+        let until = self.now + plan.connect_timeout;
+        if core.state == State::Online {
+            // One more link: what the alarm is for stays, it looks at dials too.
+            (core.alarm, core.alarm_for) = (core.alarm.min(until), Alarm::Liveness);
+        } else {
+            (core.alarm, core.alarm_for) = (until, Alarm::Attempt);
+        }
         if core.state == State::Waiting {
             core.state = State::Connecting;
             self.desk.meter.population.waiting -= 1;
@@ -105,6 +114,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         slot.core.links = link.key;
         let place = self.desk.links.at(link.key);
         place.since = self.now;
+        place.flags.traced = self.desk.plan.trace.contains(&core_id.0);
         place.endpoint = endpoint.map_or(u16::MAX, |nth| nth as u16);
         self.desk.meter.dialled += 1;
         let Some(to) = to else {
@@ -112,7 +122,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         };
         let from = self.sources.pick(endpoint.unwrap_or(0), &to);
         let tuning = self.desk.plan.tuning.clone();
-        match self.net.connect(&Dial { to, from, tuning }, link_token(link)) {
+        match self.net.connect(&Dial { to, from, tuning }, link.token()) {
             Ok(conn) => {
                 self.place_conn(link.key, conn);
                 self.desk.links.at(link.key).flags.counted = true;

@@ -87,6 +87,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 self.desk.draining = true;
                 self.cohorts.clear();
                 self.cut_off = self.cut_off.min(until);
+                self.settled = false; // tells again, also if nobody is left to drain
                 self.begin_visit(Purpose::Drain);
             }
             Order::Stop => {
@@ -138,7 +139,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         self.settle(key);
     }
 
-    fn begin_visit(&mut self, purpose: Purpose) {
+    pub(super) fn begin_visit(&mut self, purpose: Purpose) {
         let keys = match purpose {
             Purpose::Sweep => self.desk.links.iter().map(|(key, _)| key).collect(),
             Purpose::Drain | Purpose::Stop => self.bots.keys().collect(),
@@ -165,12 +166,16 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             self.visits.push(visit);
         } else if visit.purpose == Purpose::Stop {
             self.cut_links();
+            if self.bots.len() > 0 {
+                self.begin_visit(Purpose::Stop); // a connection or a group came in the meantime
+            }
         }
     }
 
     /// The links that belong to nobody any more are cut off.
     fn cut_links(&mut self) {
-        let left: Vec<u32> = self.desk.links.iter().map(|(key, _)| key).collect();
+        let left = self.desk.links.iter().filter(|(_, slot)| slot.bot == crate::links::NONE);
+        let left: Vec<u32> = left.map(|(key, _)| key).collect();
         for key in left {
             self.drop_link(key, true);
         }

@@ -30,10 +30,6 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
     }
 
-    pub(super) fn next_sample(&self) -> Time {
-        self.next_sample
-    }
-
     /// Hands the meter to the conductor if an empty one is there to take its place; otherwise it
     /// goes on counting, and the next sample covers more than one second.
     fn sample(&mut self) {
@@ -52,8 +48,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let load = self.net.load();
         let meter = &mut self.desk.meter;
         meter.cpu_us = load.cpu.saturating_sub(self.load.cpu).as_micros() as u64;
-        meter.run_delay_us =
-            load.run_delay.saturating_sub(self.load.run_delay).as_micros() as u64;
+        meter.run_delay_us = load.run_delay.saturating_sub(self.load.run_delay).as_micros() as u64;
         self.load = load;
         meter.links = self.desk.links.len() as u64;
         let office = std::mem::take(&mut self.desk.office.count);
@@ -72,7 +67,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     /// Tells the conductor at once when everybody is in, or nobody is left: a phase may be over.
     fn tell_settled(&mut self) {
         let population = self.desk.meter.population;
+        // A drain is over when the last words of those who left are out, and not before.
+        let parting = self.desk.draining && !self.closing.is_empty();
         let settled = self.cohorts.is_empty()
+            && !parting
             && (population.live() == 0 || population.online == population.live());
         let empty = population.live() == 0;
         if settled != self.settled || (settled && empty != self.empty) {

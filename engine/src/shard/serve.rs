@@ -2,7 +2,7 @@
 
 use densebots_protocols::{Session, Step, Stream};
 
-use super::{ACCEPT_MAX, CLOCK_EVERY, LISTENER, READ_MAX, Shard, UNREAD_MAX, link_token};
+use super::{ACCEPT_MAX, CLOCK_EVERY, LISTENER, READ_MAX, Shard, UNREAD_MAX};
 use crate::dice::mix;
 use crate::links::{Cause, Link, LinkState, Lost, NONE};
 use crate::net::{Net, Ready};
@@ -76,7 +76,12 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if event.writable {
             self.write_rest(link);
         }
-        if event.readable {
+        if event.ended
+            && let Some(slot) = self.desk.links.get(link)
+        {
+            slot.flags.ended = true;
+        }
+        if event.readable || event.ended {
             if full { self.look_again(link) } else { self.read(link) }
         }
     }
@@ -154,7 +159,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         match self.net.read(conn, room) {
             Ok(0) => self.hear(link, &input[..kept], 0, &Heard::End),
             Ok(count) => {
-                let heard = if count == READ_MAX { Heard::Capped } else { Heard::Everything };
+                // Behind the last bytes lies the end, if there is one: no event tells of it again.
+                let more = count == READ_MAX || slot.flags.ended;
+                let heard = if more { Heard::Capped } else { Heard::Everything };
                 self.hear(link, &input[..kept + count], count, &heard);
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -180,7 +187,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
         slot.heard_ms = now_ms;
         slot.flags.asked = false;
-        let bot = slot.bot;
+        let (bot, traced) = (slot.bot, slot.flags.traced);
+        if traced {
+            self.trace(bot, false, &input[input.len() - count..]);
+        }
         let generation = self.bots.core(bot).generation;
         let ended = matches!(heard, Heard::End);
         let Some(used) = self.parse(link, bot, input, ended) else { return };
@@ -296,7 +306,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let place = self.desk.links.at(link.key);
         place.flags.accepted = true;
         place.endpoint = u16::MAX;
-        let adopted = self.net.adopt(&mut conn, &self.desk.plan.tuning, link_token(link));
+        let adopted = self.net.adopt(&mut conn, &self.desk.plan.tuning, link.token());
         self.place_conn(link.key, conn);
         self.desk.meter.accepted += 1;
         if let Err(error) = adopted {

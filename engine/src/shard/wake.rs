@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Shard, WAKE_MAX};
 use crate::bots::{Alarm, State};
 use crate::ctx::Outcome;
-use crate::links::{Cause, LinkState, Lost};
+use crate::links::{Cause, Link, LinkState, Lost};
 use crate::net::Net;
 use crate::planted::{self, Bug};
 use crate::scenario::{Role, Scenario};
@@ -74,7 +74,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         match purpose {
             Alarm::Nothing => {}
             Alarm::Redial => {
-                let to = self.bots.at(key).core.cold.as_mut().and_then(|cold| cold.redial.take());
+                let to = self.bots.at(key).core.cold.as_ref().and_then(|cold| cold.redial);
                 self.queue_dial(key, to);
             }
             Alarm::Attempt => self.give_up_attempt(key),
@@ -89,53 +89,62 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if core.state == State::Online {
             return;
         }
-        let links: Vec<u32> = self.desk.links.chain(core.links).collect();
-        let generation = core.generation;
-        for link in links {
-            let dialling = self.desk.links.peek(link).state == LinkState::Dialling;
+        for link in self.links_of(key) {
+            // What a bot does about one loss may close its other links, or end it.
+            let Some(slot) = self.desk.links.get(link).filter(|slot| slot.bot == key) else {
+                continue;
+            };
+            let dialling = slot.state == LinkState::Dialling;
             let condition =
                 if dialling { "no answer to the dial" } else { "connected but never ready" };
-            self.lose(link, Lost::new(Cause::Timeout, condition));
-            if self.bots.same(key, generation).is_none() {
-                return;
-            }
+            self.lose(link.key, Lost::new(Cause::Timeout, condition));
         }
     }
 
-    /// Asks silent links to answer; those that were asked and did not are lost.
+    fn links_of(&self, key: u32) -> Vec<Link> {
+        let chain = self.desk.links.chain(self.bots.core(key).links);
+        chain.map(|key| self.desk.links.link(key)).collect()
+    }
+
+    /// Asks silent links to answer; those that were asked and did not are lost, and so are those
+    /// of an online bot that are still dialling.
     fn check_liveness(&mut self, key: u32) {
         let window = self.desk.plan.liveness;
         let window_ms = u32::try_from(window.as_millis()).unwrap_or(u32::MAX);
         let now_ms = self.now_ms();
         let core = &mut self.bots.at(key).core;
-        let generation = core.generation;
         core.alarm = self.now + window;
         core.alarm_for = Alarm::Liveness;
-        let links: Vec<u32> = self.desk.links.chain(core.links).collect();
-        for link in links {
-            let slot = self.desk.links.at(link);
-            let heard_ms = slot.heard_ms;
-            if slot.state != LinkState::Open || now_ms.wrapping_sub(heard_ms) < window_ms {
-                if slot.state == LinkState::Open {
-                    let due = Time::from_nanos(u64::from(heard_ms) * 1_000_000) + window;
-                    let core = &mut self.bots.at(key).core;
-                    core.alarm = core.alarm.min(due.max(self.now + Duration::from_millis(1)));
-                }
+        for link in self.links_of(key) {
+            let Some(slot) = self.desk.links.get(link).filter(|slot| slot.bot == key) else {
                 continue;
-            }
-            if slot.flags.asked {
-                self.lose(link, Lost::new(Cause::Timeout, "silent for the liveness window"));
+            };
+            let silent_ms = now_ms.wrapping_sub(slot.heard_ms);
+            if slot.state == LinkState::Dialling {
+                let until = slot.since + self.desk.plan.connect_timeout;
+                if until <= self.now {
+                    self.lose(link.key, Lost::new(Cause::Timeout, "no answer to the dial"));
+                } else {
+                    self.look_by(key, until);
+                }
+            } else if silent_ms < window_ms {
+                let left = Duration::from_millis(u64::from(window_ms - silent_ms));
+                self.look_by(key, self.now + left);
+            } else if slot.flags.asked {
+                self.lose(link.key, Lost::new(Cause::Timeout, "silent for the liveness window"));
             } else {
-                let link = self.desk.links.link(link);
                 let asked = self.call(key, Some(link), self.now, |scenario, bot, ctx| {
                     scenario.on_silent(bot, link, ctx)
                 });
                 self.desk.links.at(link.key).flags.asked = asked;
             }
-            if self.bots.same(key, generation).is_none() {
-                return;
-            }
         }
+    }
+
+    /// The alarm of a bot rings then at the latest.
+    pub(super) fn look_by(&mut self, key: u32, until: Time) {
+        let core = &mut self.bots.at(key).core;
+        core.alarm = core.alarm.min(until);
     }
 
     /// The next run of a bot that repeats.

@@ -60,15 +60,16 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             return;
         }
         if core.links != NONE {
-            (core.alarm, core.alarm_for) = (now + window, Alarm::Liveness);
+            let dialling = |key| self.desk.links.peek(key).state == LinkState::Dialling;
+            let patience = match self.desk.links.chain(core.links).any(dialling) {
+                true => window.min(self.desk.plan.connect_timeout),
+                false => window,
+            };
+            (core.alarm, core.alarm_for) = (now + patience, Alarm::Liveness);
         }
         let lost = core.cold.as_mut().and_then(|cold| cold.lost.take());
         let population = &mut self.desk.meter.population;
-        match from {
-            State::Waiting => population.waiting -= 1,
-            State::Connecting => population.connecting -= 1,
-            State::Online => unreachable!("returned above"),
-        }
+        *population.count(from) -= 1;
         population.online += 1;
         if let Some(lost) = lost {
             self.desk.meter.recovered(lost, id);

@@ -16,6 +16,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         while self.desk.out.segments() > 0 {
             let mut out = std::mem::take(&mut self.desk.out);
             for nth in 0..out.segments() {
+                if let Some(slot) = self.desk.links.get(out.segment(nth).0) {
+                    slot.segment = NONE; // what is appended from here on goes to the next round
+                }
+            }
+            for nth in 0..out.segments() {
                 let (link, bytes) = out.segment(nth);
                 self.write(link, bytes);
             }
@@ -46,7 +51,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     /// Writes what a link appended in this turn, behind what the socket has refused before.
     fn write(&mut self, link: Link, bytes: &[u8]) {
         let Some(slot) = self.desk.links.get(link) else { return };
-        slot.segment = NONE;
+        if slot.flags.traced && slot.bot != NONE {
+            let bot = slot.bot;
+            self.trace(bot, true, bytes);
+        }
+        let slot = self.desk.links.at(link.key);
         if let Some(unsent) = &mut slot.unsent {
             unsent.bytes.extend_from_slice(bytes);
             return self.check_unsent(link);
@@ -119,6 +128,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn look_at_blocked(&mut self) {
         let mut waiting = 0;
         let mut blocked = std::mem::take(&mut self.blocked);
+        // A link that came free and was blocked again stands here twice.
+        blocked.sort_unstable_by_key(|link| (link.key, link.generation));
+        blocked.dedup();
         blocked.retain(|&link| {
             let Some(slot) = self.desk.links.get(link) else { return false };
             let Some(unsent) = slot.unsent.as_mut() else { return false };
@@ -133,7 +145,6 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             true
         });
         blocked.append(&mut self.blocked);
-        blocked.dedup();
         self.blocked = blocked;
         self.desk.meter.unsent = waiting;
     }

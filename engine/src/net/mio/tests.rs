@@ -124,7 +124,7 @@ fn events_carry_their_tokens_and_directions() {
 
     net.close(dialled, true);
     net.poll(Some(end), &mut ready).unwrap();
-    let both = Ready { token: ACCEPTED, readable: true, writable: true };
+    let both = Ready { token: ACCEPTED, readable: true, writable: true, ended: true };
     assert_eq!(ready, [both], "an end concerns both directions, and what is closed is silent");
 }
 

@@ -76,19 +76,19 @@ impl Link {
 }
 
 #[test]
-fn bytes_and_then_the_end_arrive_each_with_an_event() {
+fn the_end_that_came_with_bytes_has_no_event_of_its_own() {
     let mut link = Link::new(Faults::none());
     assert_eq!(link.ours.write(&mut link.near, b"abc").expect("room"), 3);
     link.ours.finish(&mut link.near).expect("connected");
     let mut into = [0; 9];
     assert_eq!(kind(link.theirs.read(&mut link.far, &mut into)), ErrorKind::WouldBlock);
     settle(&link.world);
-    let readable = Ready { token: FAR, readable: true, writable: false };
-    assert_eq!(events(&mut link.theirs), [readable]);
+    let last = Ready { token: FAR, readable: true, writable: false, ended: true };
+    assert_eq!(events(&mut link.theirs), [last]);
     assert_eq!(events(&mut link.theirs), [], "an edge is told once");
     assert_eq!(link.theirs.read(&mut link.far, &mut into).expect("bytes"), 3);
     assert_eq!(&into[..3], b"abc");
-    assert_eq!(events(&mut link.theirs), [readable], "the end has an event of its own");
+    assert_eq!(events(&mut link.theirs), [], "whoever stops at a short read misses the end");
     assert_eq!(link.theirs.read(&mut link.far, &mut into).expect("the end"), 0);
     assert_eq!(link.why(1, FAR), Some(Cause::FinishedByPeer));
 
@@ -109,7 +109,10 @@ fn a_reset_drops_what_was_not_read_and_is_told_once() {
     let (world, mut theirs, mut far) = (link.world.clone(), link.theirs, link.far);
     link.ours.close(link.near, true);
     settle(&world);
-    assert_eq!(events(&mut theirs), [Ready { token: FAR, readable: true, writable: true }]);
+    assert_eq!(
+        events(&mut theirs),
+        [Ready { token: FAR, readable: true, writable: true, ended: true }]
+    );
     assert_eq!(kind(theirs.read(&mut far, &mut [0; 9])), ErrorKind::ConnectionReset);
     assert_eq!(theirs.read(&mut far, &mut [0; 9]).expect("nothing more"), 0);
     assert_eq!(kind(theirs.write(&mut far, b"x")), ErrorKind::BrokenPipe);
@@ -168,7 +171,7 @@ fn a_slow_reader_fills_both_buffers_and_room_is_told() {
     assert_eq!(events(&mut link.ours), [], "no room, no event");
     assert_eq!(link.theirs.read(&mut link.far, &mut [0; 3]).expect("bytes"), 3);
     settle(&link.world);
-    let writable = Ready { token: NEAR, readable: false, writable: true };
+    let writable = Ready { token: NEAR, readable: false, writable: true, ended: false };
     assert_eq!(events(&mut link.ours), [writable]);
     assert_eq!(link.ours.write(&mut link.near, &[b'x'; 8]).expect("room for three"), 3);
     link.end();
@@ -184,7 +187,10 @@ fn nobody_listens_so_the_connect_is_refused_after_a_round_trip() {
     assert!(!net.connected(&mut conn).expect("still connecting"));
     assert_eq!(world.next_moment(), Some(Time::from_nanos(200_000)));
     world.advance_to(Time::from_nanos(200_000));
-    assert_eq!(events(&mut net), [Ready { token: NEAR, readable: true, writable: true }]);
+    assert_eq!(
+        events(&mut net),
+        [Ready { token: NEAR, readable: true, writable: true, ended: false }]
+    );
     assert_eq!(kind(net.connected(&mut conn)), ErrorKind::ConnectionRefused);
     assert_eq!(world.blame_of(0, NEAR).expect("blame").cause, Cause::NobodyListens);
     net.close(conn, false);

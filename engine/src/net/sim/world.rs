@@ -152,12 +152,16 @@ impl World {
         self.now = self.now.max(to);
     }
 
-    pub(super) fn next_moment(&self) -> Option<Time> {
+    pub(super) fn next_moment(&self, without: &[usize]) -> Option<Time> {
         let pending = self.pending.peek().map(|next| next.0.at.max(self.now));
         let nodes = self
             .nodes
             .iter()
-            .filter_map(|node| if node.is_due(self.now) { Some(self.now) } else { node.until });
+            .enumerate()
+            .filter(|(number, _)| !without.contains(number))
+            .filter_map(
+                |(_, node)| if node.is_due(self.now) { Some(self.now) } else { node.until },
+            );
         nodes.chain(pending).min().filter(|&moment| moment != Time::NEVER)
     }
 

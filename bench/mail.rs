@@ -1,0 +1,127 @@
+//! Letters a second between shards, through groups' homes and callbacks.
+//!
+//! 50,000 bots a shard in groups of ten, half of each group on either of two shards. A token goes
+//! round in each group: who has the turn publishes, nine others hear it, five of them on the other
+//! shard. "Each way" counts only letters that crossed.
+//!
+//! `cargo bench --bench mail [-- ROUNDS]`
+
+use std::time::Duration;
+use std::{env, io};
+
+use densebots_bench::machine::processor_time;
+use densebots_bench::pairs::Spread;
+use densebots_bench::roles::{Role, role_or};
+use densebots_bench::traffic::{number, value};
+use densebots_engine::{
+    Arrival, BotId, Ctx, GroupId, Letter, Link, Load, Phase, Plan, Rng, Role as BotRole, Scenario,
+    start,
+};
+use densebots_protocols::line::{Framing, Line};
+
+/// Bots in a group.
+const GROUP: u32 = 10;
+const BOTS_PER_SHARD: u32 = 50_000;
+/// How long letters are counted.
+const HOLD: Duration = Duration::from_secs(4);
+
+struct Tokens;
+
+impl Scenario for Tokens {
+    type Session = Line;
+    type Bot = ();
+    /// The turn.
+    type Mail = u32;
+
+    fn bot(&self, _: BotId, _: BotRole, _: &mut Rng) {}
+
+    fn session(&self, _: BotId, (): &mut (), _: Link) -> Line {
+        Line::new(Framing::chunks())
+    }
+
+    fn on_start(&self, (): &mut (), _: BotRole, ctx: &mut Ctx<'_, Self>) {
+        ctx.ready();
+        ctx.join(GroupId::numbered(u64::from(ctx.id.0 / GROUP)));
+        if ctx.id.0 % GROUP == 0 {
+            ctx.wake_in(Duration::from_secs(1)); // by then everybody has joined
+        }
+    }
+
+    fn on_event(&self, (): &mut (), _: &[u8], _: &mut Ctx<'_, Self>) {}
+
+    fn on_wake(&self, (): &mut (), ctx: &mut Ctx<'_, Self>) {
+        ctx.publish(GroupId::numbered(u64::from(ctx.id.0 / GROUP)), 0);
+    }
+
+    fn on_mail(&self, (): &mut (), letter: &Letter<u32>, ctx: &mut Ctx<'_, Self>) {
+        let turn = letter.body + 1;
+        if turn % GROUP == ctx.id.0 % GROUP && !ctx.draining() {
+            if let Some(group) = letter.group {
+                ctx.publish(group, turn);
+            }
+        }
+    }
+}
+
+/// Runs once; prints letters heard, seconds and CPU seconds.
+fn run(shards: usize) -> io::Result<()> {
+    let bots = BOTS_PER_SHARD * shards as u32;
+    let plan = Plan {
+        load: Load::Closed { bots, arrival: Arrival::AtOnce, hold: HOLD + Duration::from_secs(2) },
+        first_id: GROUP,
+        shards,
+        ..Plan::default()
+    };
+    let run = start(Tokens, plan).map_err(io::Error::other)?;
+    let (mut begun, mut heard, mut dropped) = (None, 0, 0);
+    while let Some(snapshot) = run.snapshot(Duration::from_secs(30)) {
+        let mail = &snapshot.report.total.mail;
+        dropped = mail.dropped + mail.gone;
+        match begun {
+            None if snapshot.phase == Phase::Hold && mail.heard > 0 => {
+                heard = mail.heard;
+                begun = Some((snapshot.at, processor_time()));
+            }
+            Some((at, before)) if snapshot.at.since(at) >= HOLD => {
+                let seconds = snapshot.at.since(at).as_secs_f64();
+                let processor = (processor_time() - before).seconds();
+                let heard = mail.heard - heard;
+                println!("heard={heard} seconds={seconds} processor={processor}");
+                break;
+            }
+            _ => {}
+        }
+    }
+    drop(run);
+    if dropped == 0 { Ok(()) } else { Err(io::Error::other(format!("{dropped} letters lost"))) }
+}
+
+/// Letters heard a second, and CPU nanoseconds a letter.
+fn measure(shards: usize) -> io::Result<(f64, f64)> {
+    let line = Role::start("mail", &format!("shards={shards}"), None)?.line()?;
+    let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    let figure =
+        |name| -> io::Result<f64> { value(&words, name)?.parse().map_err(io::Error::other) };
+    let heard = figure("heard")?;
+    Ok((heard / figure("seconds")?, figure("processor")? * 1e9 / heard))
+}
+
+fn main() -> io::Result<()> {
+    role_or(|_, words| run(number(words, "shards")?));
+    let numbers: Vec<usize> = env::args().filter_map(|word| word.parse().ok()).collect();
+    let rounds = numbers.first().copied().unwrap_or(3);
+    let (mut each_way, mut cost, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let (one, _) = measure(1)?;
+        let (two, nanos) = measure(2)?;
+        // Five of the nine that hear a letter live on the other shard; half of them each way.
+        each_way.push(two * 5.0 / 9.0 / 2.0);
+        cost.push(nanos);
+        ratio.push(two / one);
+    }
+    println!("letters a second each way: {}", Spread::of(each_way));
+    println!("CPU nanoseconds a letter heard: {}", Spread::of(cost));
+    let ratio = Spread::of(ratio);
+    println!("ratio mail.two_cores {:.3} {:.3} {:.3}", ratio.median, ratio.min, ratio.max);
+    Ok(())
+}

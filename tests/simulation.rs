@@ -1,0 +1,104 @@
+//! Seeded simulations: whole engines in one virtual world, and the oracles that judge them.
+//!
+//! A seed that fails prints how to repeat it:
+//! `DENSEBOTS_SEED=7 cargo test -p densebots-tests --test simulation one_seed -- --nocapture`
+#![allow(missing_docs)]
+
+#[path = "simulation/book.rs"]
+mod book;
+#[path = "simulation/mail.rs"]
+mod mail;
+#[path = "simulation/oracles.rs"]
+mod oracles;
+#[path = "simulation/scenario.rs"]
+mod scenario;
+#[path = "simulation/world.rs"]
+mod world;
+
+use std::fmt::Write;
+
+use world::World;
+
+/// Seeds in every test run.
+const SEEDS: u64 = 1000;
+/// Once failing seeds, each with a sentence.
+const KNOWN: &str = include_str!("seeds.txt");
+
+/// Plays a seed; a failure is told with all it takes to understand and to repeat it.
+fn play(seed: u64) -> Result<u64, String> {
+    let (wrong, hash, world) = oracles::trial(World::of(seed, |_| {}));
+    if wrong.is_empty() {
+        return Ok(hash);
+    }
+    let mut text = format!("seed {seed} failed\n");
+    for line in wrong.iter().take(12) {
+        let _ = writeln!(text, "  {line}");
+    }
+    let _ = writeln!(text, "{} in all; the world:", wrong.len());
+    for line in world.stage.world().words().iter().chain(&world.story) {
+        let _ = writeln!(text, "  {line}");
+    }
+    let steps = if std::env::var("DENSEBOTS_SEED").is_ok() { 400 } else { 20 };
+    let _ = writeln!(text, "its last steps:");
+    for line in world.stage.world().last_steps(steps) {
+        let _ = writeln!(text, "  {line}");
+    }
+    let _ = writeln!(
+        text,
+        "again: DENSEBOTS_SEED={seed} cargo test -p densebots-tests --test simulation one_seed \
+         -- --nocapture"
+    );
+    Err(text)
+}
+
+fn play_all(seeds: impl Iterator<Item = u64>) {
+    let mut failed = Vec::new();
+    for seed in seeds {
+        if let Err(text) = play(seed) {
+            if failed.is_empty() {
+                eprintln!("{text}");
+            }
+            failed.push(seed);
+        }
+    }
+    assert!(failed.is_empty(), "{} seeds failed: {failed:?}", failed.len());
+}
+
+#[test]
+fn even_seeds() {
+    play_all((0..SEEDS).step_by(2));
+}
+
+#[test]
+fn odd_seeds() {
+    play_all((1..SEEDS).step_by(2));
+}
+
+/// Seeds that once failed, from the list; and the one asked for in `DENSEBOTS_SEED`.
+#[test]
+fn known_seeds() {
+    let seeds = KNOWN.lines().filter_map(|line| {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        (!line.is_empty()).then(|| {
+            let seed = line.split_whitespace().next().unwrap_or_default();
+            seed.parse::<u64>().unwrap_or_else(|_| panic!("tests/seeds.txt: no seed in {line:?}"))
+        })
+    });
+    play_all(seeds);
+}
+
+#[test]
+fn one_seed() {
+    if let Some(seed) = std::env::var("DENSEBOTS_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        play_all(std::iter::once(seed));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in 0..20 {
+        let hash = |_| oracles::trial(World::of(seed, |_| {})).1;
+        let [first, second] = [0, 1].map(hash);
+        assert_eq!(first, second, "seed {seed}");
+    }
+}
