@@ -51,7 +51,7 @@ pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
         return Ok(Ending::NobodyOnline);
     }
     let tap = Tap::open(endpoint.address).context("opening the tap")?;
-    let run = (scenario.start)(&settings, plan(tap.address, flags.hold))?;
+    let run = (scenario.start)(&settings, plan(tap.address, flags.hold), None)?;
     let began = clock::now();
     let mut stage = Stage { paint, shown: 0, hidden: 0 };
     let mut asked = false;
