@@ -100,7 +100,8 @@ fn run(shards: usize) -> io::Result<()> {
 fn measure(shards: usize) -> io::Result<(f64, f64)> {
     let line = Role::start("mail", &format!("shards={shards}"), None)?.line()?;
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    let figure = |name| -> io::Result<f64> { value(&words, name)?.parse().map_err(io::Error::other) };
+    let figure =
+        |name| -> io::Result<f64> { value(&words, name)?.parse().map_err(io::Error::other) };
     let heard = figure("heard")?;
     Ok((heard / figure("seconds")?, figure("processor")? * 1e9 / heard))
 }

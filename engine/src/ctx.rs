@@ -89,13 +89,9 @@ impl<S: Scenario> Ctx<'_, S> {
     // Bytes.
 
     /// Lets the session of this link (in a wake or letter: of the bot's first open link) append
-    /// bytes. One write a link follows at the end of the turn. False, and counted as dropped load,
-    /// if no link is open.
+    /// bytes. One write a link follows at the end of the turn. False if no link is open.
     pub fn send(&mut self, write: impl FnOnce(&mut S::Session, &mut Vec<u8>)) -> bool {
-        let Some(key) = self.open_link() else {
-            self.desk.meter.dropped += 1;
-            return false;
-        };
+        let Some(key) = self.open_link() else { return false };
         let link = self.desk.links.at(key);
         self.desk.out.append(key, link, |session, bytes| write(session, bytes));
         true
@@ -227,10 +223,10 @@ impl<S: Scenario> Ctx<'_, S> {
         self.desk.meter.op(op).late += 1;
     }
 
-    /// Load that was meant to be given and could not be.
+    /// An op that was meant to begin and could not, because the bot is offline or still waits for
+    /// the one before: it is offered load that was not given, and the report says so.
     pub fn drop_load(&mut self, op: Op) {
         self.desk.meter.op(op).dropped += 1;
-        self.desk.meter.dropped += 1;
     }
 
     /// Whether an op is in flight.

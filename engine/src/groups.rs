@@ -69,7 +69,8 @@ pub(crate) enum Change {
 }
 
 impl Groups {
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.groups.len()
     }
 

@@ -163,6 +163,8 @@ pub(crate) struct Flags {
     pub(crate) asked: bool,
     /// The peer has ended its side or an error waits, and no event will tell of it again.
     pub(crate) ended: bool,
+    /// The observer wants its bytes.
+    pub(crate) traced: bool,
 }
 
 /// Bytes that wait until the socket takes them.

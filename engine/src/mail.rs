@@ -28,12 +28,12 @@ pub struct Letter<M> {
 
 /// Posts an outbox to one shard may hold before this shard stops reading its sockets. About a
 /// tenth of a second of mail at full speed.
-pub const OUTBOX_MAX: usize = 1 << 16;
+pub(crate) const OUTBOX_MAX: usize = 1 << 16;
 /// Beyond this, letters that answer letters are dropped too: only mail that multiplies itself
 /// gets here, and it would otherwise fill the memory.
-pub const OUTBOX_LIMIT: usize = 16 * OUTBOX_MAX;
+pub(crate) const OUTBOX_LIMIT: usize = 16 * OUTBOX_MAX;
 /// Batches that may wait in a shard's inbox, for each shard that sends.
-pub const BATCHES_MAX: usize = 4;
+pub(crate) const BATCHES_MAX: usize = 4;
 /// Empty batches a shard keeps for use again; what it has more than that it leaves to all shards,
 /// because who hears more than it writes would otherwise hoard the batches of who writes more.
 const SPARES_MAX: usize = 4;

@@ -338,7 +338,7 @@ pub struct Meter {
     pub cpu_us: u64,
     /// Time the shard's thread was ready and did not run.
     pub run_delay_us: u64,
-    /// Load meant to be given that could not be.
+    /// Bots meant to come that the generator had no room for.
     pub dropped: u64,
     /// Mail.
     pub mail: MailCount,

@@ -58,6 +58,8 @@ pub struct Plan {
     pub sample_every: Duration,
     /// Stop when more than a fifth of the attempts fail over ten seconds.
     pub breaker: bool,
+    /// Ids of bots whose bytes an observer wants to see, both ways.
+    pub trace: Vec<u32>,
     /// The bug planted in this run, for the tests of the oracles.
     #[cfg(feature = "planted")]
     pub planted: Option<crate::planted::Bug>,
@@ -92,6 +94,7 @@ impl Default for Plan {
             drain: Duration::from_secs(10),
             sample_every: Duration::from_secs(1),
             breaker: false,
+            trace: Vec::new(),
             #[cfg(feature = "planted")]
             planted: None,
         }

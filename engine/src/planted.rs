@@ -6,7 +6,7 @@ use crate::plan::Plan;
 
 /// One bug each. `tests/planted.rs` says which oracle finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "planted"), allow(dead_code))]
+#[cfg_attr(not(feature = "planted"), allow(dead_code, unreachable_pub))]
 pub enum Bug {
     /// An event for a link that is gone reaches the link in its place.
     StaleGeneration,

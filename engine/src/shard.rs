@@ -165,8 +165,33 @@ pub enum Life<B> {
     Lost(BotId, crate::Lost),
     /// It listens.
     Listening(BotId, SocketAddr),
+    /// Bytes of a bot that the plan traces: said by it, or else heard by it.
+    Wire {
+        /// The bot.
+        bot: BotId,
+        /// When.
+        at: Time,
+        /// By the bot; otherwise by the peer.
+        said: bool,
+        /// As they travelled, inside the transport's encryption if it has one.
+        bytes: Box<[u8]>,
+    },
     /// It ended, and this is its last state.
     Ended(BotId, Outcome, B),
+}
+
+impl<B> Life<B> {
+    /// The same without the bot's last state, for observers of any scenario.
+    pub fn without_state(self) -> Life<()> {
+        match self {
+            Life::Started(bot) => Life::Started(bot),
+            Life::Online(bot) => Life::Online(bot),
+            Life::Lost(bot, lost) => Life::Lost(bot, lost),
+            Life::Listening(bot, at) => Life::Listening(bot, at),
+            Life::Wire { bot, at, said, bytes } => Life::Wire { bot, at, said, bytes },
+            Life::Ended(bot, outcome, _) => Life::Ended(bot, outcome, ()),
+        }
+    }
 }
 
 struct Listener<L> {
@@ -385,6 +410,12 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if moment != Time::NEVER && self.timers.armed(key).is_none_or(|armed| moment < armed) {
             self.timers.arm(key, moment);
         }
+    }
+
+    /// Shows the observer bytes of a bot that the plan traces.
+    fn trace(&mut self, key: u32, said: bool, bytes: &[u8]) {
+        let (bot, at) = (self.bots.core(key).id, self.now);
+        self.tell(Life::Wire { bot, at, said, bytes: bytes.into() });
     }
 
     fn tell(&mut self, life: Life<S::Bot>) {

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use densebots_engine::{
-    Arrival, Endpoint, Life, Load, Plan, Run, StartError, start, start_observed,
+    Arrival, Endpoint, Life, Load, Plan, Run, Scenario, StartError, start, start_observed,
 };
 
 pub mod echo;
@@ -34,8 +34,24 @@ pub struct Builtin {
     pub traffic: fn(&Settings) -> Result<Traffic, SettingError>,
     /// User-space bytes of one bot, as measured.
     pub bytes_per_bot: u64,
-    /// Starts it.
-    pub start: fn(&Settings, Plan) -> Result<Run, BeginError>,
+    /// Starts it; the observer, if there is one, runs on a thread of its own.
+    pub start: fn(&Settings, Plan, Option<Observer>) -> Result<Run, BeginError>,
+}
+
+/// Hears what happens in the lives of bots, whatever their scenario.
+pub type Observer = Box<dyn FnMut(Life<()>) + Send>;
+
+fn begin<S: Scenario>(
+    scenario: S,
+    plan: Plan,
+    observer: Option<Observer>,
+) -> Result<Run, BeginError> {
+    Ok(match observer {
+        Some(mut observer) => {
+            start_observed(scenario, plan, move |life| observer(life.without_state()))?
+        }
+        None => start(scenario, plan)?,
+    })
 }
 
 /// The traffic of one online bot.
@@ -69,7 +85,7 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Echo,
         traffic: |settings| Ok(echo::Echo::from(settings)?.traffic()),
         bytes_per_bot: 200,
-        start: |settings, plan| Ok(start(echo::Echo::from(settings)?, plan)?),
+        start: |settings, plan, observer| begin(echo::Echo::from(settings)?, plan, observer),
     },
     Builtin {
         name: "idle",
@@ -78,7 +94,7 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Echo,
         traffic: |_| Ok(Traffic::default()),
         bytes_per_bot: 192,
-        start: |_, plan| Ok(start(idle::Idle, plan)?),
+        start: |_, plan, observer| begin(idle::Idle, plan, observer),
     },
     Builtin {
         name: "talk",
@@ -87,7 +103,7 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Rooms,
         traffic: |settings| Ok(talk::Talk::from(settings)?.traffic()),
         bytes_per_bot: 250,
-        start: |settings, plan| Ok(start(talk::Talk::from(settings)?, plan)?),
+        start: |settings, plan, observer| begin(talk::Talk::from(settings)?, plan, observer),
     },
 ];
 

@@ -52,7 +52,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
         embedded: meant.embedded,
     };
     let plan = meant.plan.clone();
-    let run = (meant.scenario.start)(&meant.settings, plan).context("starting the run")?;
+    let run = (meant.scenario.start)(&meant.settings, plan, None).context("starting the run")?;
     let mut lead = Lead::new(&meant, heading, keeper, signals, flags.output.quiet);
     lead.follow(&run, target.as_mut());
     let report = run.finish();

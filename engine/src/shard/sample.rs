@@ -30,10 +30,6 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
     }
 
-    pub(super) fn next_sample(&self) -> Time {
-        self.next_sample
-    }
-
     /// Hands the meter to the conductor if an empty one is there to take its place; otherwise it
     /// goes on counting, and the next sample covers more than one second.
     fn sample(&mut self) {

@@ -187,7 +187,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
         slot.heard_ms = now_ms;
         slot.flags.asked = false;
-        let bot = slot.bot;
+        let (bot, traced) = (slot.bot, slot.flags.traced);
+        if traced {
+            self.trace(bot, false, &input[input.len() - count..]);
+        }
         let generation = self.bots.core(bot).generation;
         let ended = matches!(heard, Heard::End);
         let Some(used) = self.parse(link, bot, input, ended) else { return };

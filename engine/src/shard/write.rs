@@ -51,6 +51,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     /// Writes what a link appended in this turn, behind what the socket has refused before.
     fn write(&mut self, link: Link, bytes: &[u8]) {
         let Some(slot) = self.desk.links.get(link) else { return };
+        if slot.flags.traced && slot.bot != NONE {
+            let bot = slot.bot;
+            self.trace(bot, true, bytes);
+        }
+        let slot = self.desk.links.at(link.key);
         if let Some(unsent) = &mut slot.unsent {
             unsent.bytes.extend_from_slice(bytes);
             return self.check_unsent(link);
@@ -165,7 +170,8 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
         self.finishing = finishing;
         while let Some(&(until, link)) = self.closing.front() {
-            let live = self.desk.links.live(link);
+            let stale = planted::is(&self.desk.plan, Bug::StaleGeneration);
+            let live = self.desk.links.live(link) || (stale && self.desk.links.at_any(link.key));
             if live && until > self.now {
                 break;
             }
