@@ -55,9 +55,9 @@ fn play_all(seeds: impl Iterator<Item = u64>) {
     let mut failed = Vec::new();
     for seed in seeds {
         if let Err(text) = play(seed) {
-            if failed.is_empty() {
-                eprintln!("{text}");
-            }
+            // The first is told whole, of the others what was wrong first.
+            let lines = if failed.is_empty() { usize::MAX } else { 2 };
+            text.lines().take(lines).for_each(|line| eprintln!("{line}"));
             failed.push(seed);
         }
     }

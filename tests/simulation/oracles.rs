@@ -100,7 +100,8 @@ fn blames(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
     let sides = [(world.bots, &world.book), (world.target, &world.target_book)];
     for (engine, book) in sides {
-        for loss in &book.open().losses {
+        let losses = book.open().losses.clone();
+        for loss in &losses {
             let net = world.stage.net(engine, loss.bot.0 as usize % 2);
             let blame = world.stage.world().blame_of(net, loss.token);
             if !fits(world, loss, blame) {

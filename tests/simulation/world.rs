@@ -163,6 +163,8 @@ impl World {
             shards: listen.len(),
             drain: millis(2000),
             sample_every: millis(5000),
+            #[cfg(feature = "planted")]
+            planted: plan.planted,
             ..Plan::default()
         };
         let echo = Echo { book: target_book.clone(), listen };

@@ -7,6 +7,7 @@ use crate::bots::{Alarm, State};
 use crate::dice::Rng;
 use crate::links::{LinkState, Lost};
 use crate::net::{Dial, Net};
+use crate::planted::{self, Bug};
 use crate::scenario::{BotId, Role, Scenario};
 use crate::time::Time;
 
@@ -87,7 +88,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     }
 
     fn dial(&mut self, dial: &QueuedDial) {
-        let Some(slot) = self.bots.same(dial.key, dial.generation) else { return };
+        let mut generation = dial.generation;
+        if planted::is(&self.desk.plan, Bug::StaleGeneration) && self.bots.contains(dial.key) {
+            generation = self.bots.core(dial.key).generation;
+        }
+        let Some(slot) = self.bots.same(dial.key, generation) else { return };
         let (core, shards) = (&mut slot.core, self.shards);
         let core_id = core.id;
         core.dials = core.dials.saturating_sub(1);

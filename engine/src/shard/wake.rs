@@ -27,6 +27,12 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     /// A bot's timer fired: whatever of it is due happens, in the order op, alarm, wake.
     fn fire(&mut self, key: u32) {
         let generation = self.bots.core(key).generation;
+        if planted::is(&self.desk.plan, Bug::SecondWake) {
+            let core = &mut self.bots.at(key).core;
+            if core.wake != Time::NEVER && core.next_moment() > self.now {
+                core.wake = self.now; // the timer of an earlier moment still stood: taken for it
+            }
+        }
         while let Some(slot) = self.bots.same(key, generation) {
             let core = &mut slot.core;
             let now = self.now;
@@ -51,7 +57,6 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                     ctx.by_timer = true;
                     scenario.on_wake(bot, ctx);
                 });
-                self.repeat_wake(key, due);
             } else {
                 break;
             }
@@ -59,14 +64,6 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
         if self.bots.same(key, generation).is_some() {
             self.arm(key);
-        }
-    }
-
-    /// The planted bug of two wakes: the old one comes back when a new one was set.
-    fn repeat_wake(&mut self, key: u32, due: Time) {
-        if planted::is(&self.desk.plan, Bug::SecondWake) && due.nanos() % 8 == 0 {
-            let core = &mut self.bots.at(key).core;
-            core.wake = core.wake.min(self.now + Duration::from_millis(1));
         }
     }
 
