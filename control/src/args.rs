@@ -204,6 +204,9 @@ pub(crate) struct OutputFlags {
     /// Tell only the summary
     #[arg(long, short)]
     pub quiet: bool,
+    /// Show what this bot goes through, and every byte of both sides
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub trace_bot: Vec<u32>,
     /// Exit with 5 if the run passed but its figures are not trustworthy
     #[arg(long)]
     pub strict: bool,

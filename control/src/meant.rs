@@ -53,7 +53,7 @@ impl Meant {
     pub(crate) fn of(flags: &RunFlags) -> Result<Meant> {
         let scenario = scenario(&flags.scenario)?;
         let settings = settings(scenario, &flags.set.set)?;
-        let traffic = (scenario.traffic)(&settings).map_err(fault_of_setting)?;
+        let traffic = (scenario.traffic)(&settings).map_err(|error| fault_of_setting(&error))?;
         let endpoints = endpoints(&flags.target)?;
         let loopback = endpoints.iter().all(|e| e.address.ip().to_canonical().is_loopback());
         let plan = plan(flags, endpoints, loopback)?;
@@ -127,13 +127,14 @@ pub(crate) fn settings(scenario: &Builtin, typed: &[String]) -> Result<Settings>
         set.push((name.trim().to_owned(), value.trim().to_owned()));
     }
     let set = set.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let settings = Settings::of(scenario.parameters, set).map_err(fault_of_setting)?;
-    (scenario.traffic)(&settings).map_err(fault_of_setting)?;
+    let settings =
+        Settings::of(scenario.parameters, set).map_err(|error| fault_of_setting(&error))?;
+    (scenario.traffic)(&settings).map_err(|error| fault_of_setting(&error))?;
     Ok(settings)
 }
 
-fn fault_of_setting(error: SettingError) -> anyhow::Error {
-    let hint = match &error {
+fn fault_of_setting(error: &SettingError) -> anyhow::Error {
+    let hint = match error {
         SettingError::Unknown { name, known } => names::nearest(name, known.iter().copied()),
         SettingError::Value { .. } => None,
     };
@@ -213,6 +214,7 @@ fn plan(flags: &RunFlags, endpoints: Vec<Endpoint>, loopback: bool) -> Result<Pl
             interval: own.repeat_interval,
         },
         respawn: own.respawn,
+        trace: flags.output.trace_bot.clone(),
         tuning: Tuning {
             nodelay: nodelay == Switch::On,
             receive_buffer: flags.link.recv_buffer,

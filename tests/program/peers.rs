@@ -43,6 +43,7 @@ pub(crate) fn closes(stream: TcpStream) {
 
 pub(crate) fn resets(stream: TcpStream) {
     let _ = SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
+    drop(stream);
 }
 
 pub(crate) fn never_reads(stream: TcpStream) {

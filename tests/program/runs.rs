@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::peers::{echoes, nobody, peer, says_nothing};
+use crate::peers::{echoes, nobody, peer};
 use crate::stage::{report, run};
 
 /// The keys of the report, as the contract has them.
@@ -127,18 +127,29 @@ fn nobody_online_ends_with_3_and_says_who_refused() {
 
 #[test]
 fn untrustworthy_figures_end_with_5_under_strict_alone() {
-    // Its answers never come, so what is due next cannot be said: load is dropped.
-    let target = peer(says_nothing);
-    let words = format!("--target line://{target} --conns 5 --for 1s --set pace=100ms --drain 1s");
-    let lenient = run(&words).with(0);
+    // Nobody leaves, so the arrivals that follow find no room: load is dropped.
+    let words = "--open 50/s --conns 5 --for 2s --drain 1s";
+    let lenient = run(words).with(0);
     assert!(lenient.out.contains("trustworthy: no, because"), "{}", lenient.out);
     run(&format!("{words} --strict")).with(5);
 }
 
 #[test]
+fn a_traced_bot_shows_its_bytes() {
+    let words = "--conns 5 --for 1s --set pace=200ms --set size=12 --trace-bot 3 --quiet";
+    let ended = run(words).with(0);
+    for part in ["bot 3  online", "-> \"=00000001", "<- \"=00000001", "bot 3  done"] {
+        assert!(ended.err.contains(part), "no `{part}` in {}", ended.err);
+    }
+    assert!(!ended.err.contains("bot 2"), "{}", ended.err);
+}
+
+#[test]
 fn try_shows_what_both_sides_say() {
     let ended = run(&format!("try line://{} --for 1s", peer(echoes))).with(0);
-    for part in ["waits to be spoken to", "bot ->", "<- target", "cost per bot", "passed"] {
+    let own =
+        ["waits to be spoken to", "-> \"=00000001", "<- \"=00000001", "cost per bot", "passed"];
+    for part in own {
         assert!(ended.out.contains(part), "no `{part}` in {}", ended.out);
     }
     run(&format!("try {}", nobody())).with(3);

@@ -1,15 +1,13 @@
 //! `densebots try`: one bot against a target, every byte of both sides shown.
-//!
-//! The bytes are seen by a tap: the bot dials us, we dial the target and pass on what either says.
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use densebots_engine::limits::Demand;
-use densebots_engine::{Arrival, Backoff, Endpoint, Load, Plan, Report};
+use densebots_engine::{Arrival, Backoff, Command, Endpoint, Load, Plan, Report};
 use densebots_scenarios::{Builtin, Settings, Traffic};
 
 use crate::allow::Allowed;
@@ -18,11 +16,9 @@ use crate::ending::{Ending, usage};
 use crate::names::Place;
 use crate::paint::Paint;
 use crate::signals::Signals;
+use crate::trace::{readable, trace};
 use crate::units::{micros, size};
 use crate::{clock, meant};
-use tap::{Said, Tap, Told};
-
-mod tap;
 
 /// How long the target may take to accept.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -50,25 +46,22 @@ pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
         crate::tell(&format!("\n{}\n", paint.bad("failed: nobody got online")));
         return Ok(Ending::NobodyOnline);
     }
-    let tap = Tap::open(endpoint.address).context("opening the tap")?;
-    let run = (scenario.start)(&settings, plan(tap.address, flags.hold), None)?;
-    let began = clock::now();
-    let mut stage = Stage { paint, shown: 0, hidden: 0 };
+    let (observer, lines) = trace(vec![1], paint);
+    let run = (scenario.start)(&settings, plan(endpoint, flags.hold), Some(observer))?;
+    let mut stage = Stage { shown: 0, hidden: 0 };
     let mut asked = false;
     while !run.ended() {
         while run.snapshot(Duration::ZERO).is_some() {}
-        if let Some(told) = tap.told(GLANCE) {
-            stage.show(told.at.duration_since(began), &told);
+        if let Ok(line) = lines.recv_timeout(GLANCE) {
+            stage.show(&line);
         }
         if signals.asked() {
-            let command = densebots_engine::Command::Stop;
-            let _ = run.command(command);
+            let _ = run.command(Command::Stop);
             asked = true;
         }
     }
-    while let Some(told) = tap.told(Duration::ZERO) {
-        stage.show(told.at.duration_since(began), &told);
-    }
+    // The observer ends with the run, and the channel with the observer.
+    lines.iter().for_each(|line| stage.show(&line));
     let report = run.finish();
     crate::tell(&stage.rest());
     crate::tell(&summary(&report, scenario, traffic, paint));
@@ -95,9 +88,10 @@ fn settings(scenario: &'static Builtin, typed: &[String]) -> Result<Settings> {
     meant::settings(scenario, &set)
 }
 
-fn plan(tap: SocketAddr, hold: Duration) -> Plan {
+fn plan(endpoint: Endpoint, hold: Duration) -> Plan {
     Plan {
-        endpoints: vec![Endpoint { name: "tap".to_owned(), address: tap, weight: 1 }],
+        endpoints: vec![endpoint],
+        trace: vec![1],
         shards: 1,
         load: Load::Closed { bots: 1, arrival: Arrival::AtOnce, hold },
         connect_timeout: CONNECT,
@@ -124,7 +118,7 @@ fn greeted(address: SocketAddr) -> bool {
     let heard = target.set_read_timeout(Some(GREETING)).and_then(|()| target.read(&mut greeting));
     let offer = match heard {
         Ok(0) => "closes at once".to_owned(),
-        Ok(used) => format!("speaks first: {}", tap::readable(&greeting[..used])),
+        Ok(used) => format!("speaks first: {}", readable(&greeting[..used])),
         Err(error)
             if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
         {
@@ -136,9 +130,8 @@ fn greeted(address: SocketAddr) -> bool {
     true
 }
 
-/// Shows what is said, up to a bound.
+/// Shows what happens, up to a bound.
 struct Stage {
-    paint: Paint,
     shown: usize,
     hidden: usize,
 }
@@ -147,21 +140,13 @@ impl Stage {
     /// More lines than this are only counted.
     const SHOWN_MAX: usize = 500;
 
-    fn show(&mut self, at: Duration, told: &Told) {
-        if self.shown == Stage::SHOWN_MAX {
+    fn show(&mut self, line: &str) {
+        if self.shown < Stage::SHOWN_MAX {
+            self.shown += 1;
+            let _ = writeln!(io::stdout(), "{line}");
+        } else {
             self.hidden += 1;
-            return;
         }
-        self.shown += 1;
-        let (mark, text) = match &told.said {
-            Said::Opened => ("     ", self.paint.faint("connected")),
-            Said::Bot(bytes) => ("bot ->", self.paint.good(&tap::readable(bytes))),
-            Said::Target(bytes) => ("  <- target", tap::readable(bytes)),
-            Said::Ended(who) => ("     ", self.paint.faint(&format!("{who} ended its side"))),
-            Said::Broken(why) => ("     ", self.paint.bad(why)),
-        };
-        let line = format!("{:>9.3} s  {mark:<11} {text}\n", at.as_secs_f64());
-        let _ = io::stdout().write_all(line.as_bytes());
     }
 
     fn rest(&self) -> String {
