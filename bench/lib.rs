@@ -13,6 +13,7 @@
 #![allow(clippy::disallowed_methods)] // a bench reads the real clock
 
 pub mod bare_server;
+pub mod crowd;
 pub mod limit;
 pub mod machine;
 pub mod namespace;

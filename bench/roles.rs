@@ -58,7 +58,7 @@ fn play(
 pub struct Role {
     name: String,
     process: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Option<BufReader<ChildStdout>>,
 }
 
 impl Role {
@@ -73,16 +73,26 @@ impl Role {
             .stdout(Stdio::piped())
             .spawn()?;
         let lines = process.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
-        Ok(Role { name: name.to_owned(), process, lines: BufReader::new(lines) })
+        Ok(Role { name: name.to_owned(), process, lines: Some(BufReader::new(lines)) })
     }
 
     /// Waits for the next line it prints. An error if it ended instead.
     pub fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
-        match self.lines.read_line(&mut line)? {
+        let lines = self.lines.as_mut().ok_or_else(|| io::Error::other("lines were taken"))?;
+        match lines.read_line(&mut line)? {
             0 => Err(io::Error::other(format!("role {} ended without a line", self.name))),
             _ => Ok(line),
         }
+    }
+
+    /// The lines still to come, for a thread that reads them while this one does not.
+    ///
+    /// # Panics
+    ///
+    /// If they were taken before.
+    pub fn take_lines(&mut self) -> BufReader<ChildStdout> {
+        self.lines.take().expect("lines are taken once")
     }
 
     /// Its process id.

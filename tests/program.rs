@@ -1,1 +1,15 @@
-fn main() {}
+//! The program as people run it: real processes on loopback, asked for what they print, write and
+//! end with.
+
+#[path = "program/ends.rs"]
+mod ends;
+#[path = "program/hostile.rs"]
+mod hostile;
+#[path = "program/peers.rs"]
+mod peers;
+#[path = "program/runs.rs"]
+mod runs;
+#[path = "program/stage.rs"]
+mod stage;
+#[path = "program/usage.rs"]
+mod usage;

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::units;
+use crate::{names, units};
 
 /// Runs very many stateful bots against a real-time server and says truthfully what they saw.
 #[derive(Parser, Debug)]
@@ -203,6 +204,9 @@ pub(crate) struct OutputFlags {
     /// Tell only the summary
     #[arg(long, short)]
     pub quiet: bool,
+    /// Show what this bot goes through, and every byte of both sides
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub trace_bot: Vec<u32>,
     /// Exit with 5 if the run passed but its figures are not trustworthy
     #[arg(long)]
     pub strict: bool,
@@ -283,8 +287,30 @@ impl Typed {
             words.insert(1.min(words.len()), "run".into());
         }
         let command = Typed::command().mut_subcommands(|verb| verb.mut_args(from_environment));
-        Typed::from_arg_matches(&command.try_get_matches_from(words)?)
+        let word = words.get(1).map(|word| word.to_string_lossy().into_owned());
+        let matches = command.clone().try_get_matches_from(words).map_err(|error| {
+            match (error.kind(), word) {
+                (ErrorKind::InvalidSubcommand, Some(word)) => no_verb(command, &word),
+                _ => error,
+            }
+        })?;
+        Typed::from_arg_matches(&matches)
     }
+}
+
+/// The fault of a first word that is no verb: it may be a scenario, or nearly a verb.
+fn no_verb(mut command: clap::Command, word: &str) -> clap::Error {
+    let scenarios = || densebots_scenarios::BUILTIN.iter().map(|builtin| builtin.name);
+    let verbs: Vec<String> =
+        command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    let verb = names::nearest(word, verbs.iter().map(String::as_str)).map(str::to_owned);
+    let scenario = || names::nearest(word, scenarios()).map(|name| format!("run {name}"));
+    let hint = names::hint(verb.or_else(scenario).as_deref());
+    let known = verbs.join(", ");
+    command.error(
+        ErrorKind::InvalidSubcommand,
+        format!("`{word}` is nothing densebots does (there is {known}){hint}"),
+    )
 }
 
 /// Lets a flag be set by `DENSEBOTS_` and its name.

@@ -24,6 +24,7 @@ mod report_file;
 mod signals;
 mod summary;
 mod target;
+mod trace;
 mod units;
 mod verbs;
 mod view;

@@ -53,11 +53,11 @@ impl Meant {
     pub(crate) fn of(flags: &RunFlags) -> Result<Meant> {
         let scenario = scenario(&flags.scenario)?;
         let settings = settings(scenario, &flags.set.set)?;
-        let traffic = (scenario.traffic)(&settings).map_err(fault_of_setting)?;
+        let traffic = (scenario.traffic)(&settings).map_err(|error| fault_of_setting(&error))?;
         let endpoints = endpoints(&flags.target)?;
         let loopback = endpoints.iter().all(|e| e.address.ip().to_canonical().is_loopback());
         let plan = plan(flags, endpoints, loopback)?;
-        plan.check().map_err(|error| usage(error.to_string()))?;
+        plan.check().map_err(|error| usage(format!("{}: {}", flag(error.field), error.why)))?;
         let embedded = plan.endpoints.is_empty();
         let machine = Machine::read();
         let demand = Demand {
@@ -108,9 +108,8 @@ pub(crate) fn scenario(name: &str) -> Result<&'static Builtin> {
     }
     densebots_scenarios::find(name).ok_or_else(|| {
         let known: Vec<_> = BUILTIN.iter().map(|builtin| builtin.name).collect();
-        let hint = names::nearest(name, known.iter().copied());
-        let hint = hint.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
-        usage(format!("no scenario is called `{name}`{hint} There is {}", known.join(", ")))
+        let hint = names::hint(names::nearest(name, known.iter().copied()));
+        usage(format!("no scenario is called `{name}` (there is {}){hint}", known.join(", ")))
     })
 }
 
@@ -128,18 +127,18 @@ pub(crate) fn settings(scenario: &Builtin, typed: &[String]) -> Result<Settings>
         set.push((name.trim().to_owned(), value.trim().to_owned()));
     }
     let set = set.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let settings = Settings::of(scenario.parameters, set).map_err(fault_of_setting)?;
-    (scenario.traffic)(&settings).map_err(fault_of_setting)?;
+    let settings =
+        Settings::of(scenario.parameters, set).map_err(|error| fault_of_setting(&error))?;
+    (scenario.traffic)(&settings).map_err(|error| fault_of_setting(&error))?;
     Ok(settings)
 }
 
-fn fault_of_setting(error: SettingError) -> anyhow::Error {
-    let hint = match &error {
+fn fault_of_setting(error: &SettingError) -> anyhow::Error {
+    let hint = match error {
         SettingError::Unknown { name, known } => names::nearest(name, known.iter().copied()),
         SettingError::Value { .. } => None,
     };
-    let hint = hint.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
-    usage(format!("--set: {error}{hint}"))
+    usage(format!("--set: {error}{}", names::hint(hint)))
 }
 
 /// The names of `DENSEBOTS_` variables that mean nothing.
@@ -215,6 +214,7 @@ fn plan(flags: &RunFlags, endpoints: Vec<Endpoint>, loopback: bool) -> Result<Pl
             interval: own.repeat_interval,
         },
         respawn: own.respawn,
+        trace: flags.output.trace_bot.clone(),
         tuning: Tuning {
             nodelay: nodelay == Switch::On,
             receive_buffer: flags.link.recv_buffer,
@@ -233,6 +233,19 @@ fn plan(flags: &RunFlags, endpoints: Vec<Endpoint>, loopback: bool) -> Result<Pl
         },
         ..Plan::default()
     })
+}
+
+/// The flag behind a field of the plan.
+fn flag(field: &'static str) -> &'static str {
+    match field {
+        "first_id" => "--ids",
+        "load" => "--bots",
+        "shards" => "--shards",
+        "connecting_max" => "--connecting",
+        "endpoints" => "--target",
+        "respawn" => "--respawn",
+        other => other,
+    }
 }
 
 /// The load, and the first id.
@@ -395,7 +408,8 @@ mod tests {
             ("--retry-first 1m", "--retry-cap"),
             ("--connect-timeout 0s", "--connect-timeout"),
             ("--conns 3000M", "--bots"),
-            ("--conns 3000000000", "plan"),
+            ("--conns 9G", "--bots"),
+            ("--connecting 0", "--connecting"),
         ] {
             let said = fault(words);
             assert!(said.contains(named), "`{words}` said: {said}");

@@ -43,9 +43,10 @@ impl Place {
                 return Err(fault(format!("this version does not speak {scheme}:// yet")));
             }
             Some((scheme, _)) => {
-                let close = nearest(scheme, SCHEMES);
-                let hint = close.map_or(String::new(), |name| format!("; did you mean {name}://"));
-                return Err(fault(format!("`{scheme}` is not a scheme{hint}; give line://")));
+                let hint = hint(nearest(scheme, SCHEMES));
+                return Err(fault(format!(
+                    "`{scheme}` is not a scheme; give line://HOST:PORT{hint}"
+                )));
             }
             None => place,
         };
@@ -123,10 +124,15 @@ pub(crate) fn nearest<'a>(
     typed: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    const LIKENESS_MIN: f64 = 0.7;
-    let score = |name: &'a str| (strsim::jaro(typed, name), name);
+    const LIKENESS_MIN: f64 = 0.6;
+    let score = |name: &'a str| (strsim::normalized_damerau_levenshtein(typed, name), name);
     let best = known.into_iter().map(score).max_by(|a, b| a.0.total_cmp(&b.0));
     best.filter(|(likeness, _)| *likeness >= LIKENESS_MIN).map(|(_, name)| name)
+}
+
+/// What an error adds when it knows better.
+pub(crate) fn hint(meant: Option<&str>) -> String {
+    meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"))
 }
 
 #[cfg(test)]

@@ -16,12 +16,6 @@ impl Paint {
         Paint(output.is_terminal() && !refused && !dumb)
     }
 
-    /// Never.
-    #[cfg(test)]
-    pub fn off() -> Paint {
-        Paint(false)
-    }
-
     fn with(self, style: Style, text: &str) -> String {
         if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }

@@ -92,7 +92,7 @@ impl Summary<'_> {
         lines.push(format!(
             "{}target {}   reached {}   in hold: min {}, mean {}   online at end {}",
             self.label("bots"),
-            grouped(bots.target),
+            if bots.target > 0 { grouped(bots.target) } else { "open".into() },
             grouped(bots.peak_online),
             grouped(figures.min_online),
             grouped(bots.mean_online.round() as u64),

@@ -71,11 +71,6 @@ impl Embedded {
         self.addresses.iter().map(endpoint).collect()
     }
 
-    /// The process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// How it ended, if it did before it was told to.
     pub(crate) fn ended_early(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()

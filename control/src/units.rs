@@ -145,7 +145,7 @@ pub(crate) fn micros(number: u64) -> String {
 pub(crate) fn span(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let whole = time.as_secs();
-    if time < Duration::from_secs(1) {
+    if !time.is_zero() && time < Duration::from_secs(1) {
         return micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
     if seconds < 120.0 {
@@ -230,6 +230,7 @@ mod tests {
         assert_eq!(micros(999), "999 µs");
         assert_eq!(micros(1_234), "1.23 ms");
         assert_eq!(micros(10_000_000), "10.0 s");
+        assert_eq!(span(Duration::ZERO), "0 s");
         assert_eq!(span(Duration::from_millis(1500)), "1.5 s");
         assert_eq!(span(Duration::from_secs(30)), "30 s");
         assert_eq!(span(Duration::from_secs(7500)), "2 h 5 min");

@@ -77,6 +77,14 @@ impl View {
         }
     }
 
+    /// Says what was asked for by a flag of its own, also when quiet.
+    pub(crate) fn trace(&mut self, line: &str) {
+        match self {
+            View::Quiet => tell(&format!("{line}\n")),
+            _ => self.say(line),
+        }
+    }
+
     /// Wipes the picture away: the summary takes its place.
     pub(crate) fn close(&mut self) {
         if let View::Screen { drawn, .. } = self {

@@ -56,8 +56,9 @@ fn traffic(run: &Meant) -> String {
         return format!("{}: expects no messages", run.scenario.name);
     }
     let whole = |rate: f64| per_second(rate);
+    let most = if matches!(run.plan.load, Load::Open { .. }) { "at most " } else { "" };
     format!(
-        "{}: expects {} messages out, {} in, about {} bytes each",
+        "{}: expects {most}{} messages out, {} in, about {} bytes each",
         run.scenario.name,
         whole(out),
         whole(back),

@@ -101,6 +101,8 @@ pub(crate) struct Cold {
     pub(crate) groups: Vec<GroupId>,
     /// The address of its own that it dialled last: the one a redial is for.
     pub(crate) redial: Option<std::net::SocketAddr>,
+    /// Addresses of its own whose dials wait for a place.
+    pub(crate) dials: Vec<std::net::SocketAddr>,
     /// The last loss of an open link it has not recovered from.
     pub(crate) lost: Option<crate::Lost>,
 }

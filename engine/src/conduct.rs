@@ -323,7 +323,9 @@ impl Conductor {
         self.report.total.add(second);
         self.report.total.standing(second);
         let own = &mut self.report.limited;
-        if self.second_phase != Phase::Hold {
+        // Nor is one in which bots were told to leave.
+        let left = matches!(self.phase, Phase::Drain | Phase::Ended);
+        if self.second_phase != Phase::Hold || left {
             own.outside += u64::from(!limited.is_empty());
             return;
         }
@@ -422,6 +424,11 @@ impl Conductor {
     fn drain(&mut self, now: Time) {
         if matches!(self.phase, Phase::Drain | Phase::Ended) {
             return;
+        }
+        if self.phase == Phase::Hold {
+            // The second is not over, but what it has lost so far was lost while held.
+            let online = self.population().online;
+            self.report.bots.min_online = self.report.bots.min_online.min(online);
         }
         let until = now + self.plan.drain;
         self.all(Order::Drain { until });

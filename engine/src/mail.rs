@@ -34,8 +34,13 @@ pub(crate) const OUTBOX_MAX: usize = 1 << 16;
 pub(crate) const OUTBOX_LIMIT: usize = 16 * OUTBOX_MAX;
 /// Batches that may wait in a shard's inbox, for each shard that sends.
 pub(crate) const BATCHES_MAX: usize = 4;
-/// Empty batches a shard keeps for use again.
-const SPARES_MAX: usize = 64;
+/// Empty batches a shard keeps for use again; what it has more than that it leaves to all shards,
+/// because who hears more than it writes would otherwise hoard the batches of who writes more.
+const SPARES_MAX: usize = 4;
+/// Empty batches that wait for any shard, for each shard.
+const SHARED_SPARES_MAX: usize = 64;
+/// Posts and members a new batch has room for: most turns need no more, and so it never grows.
+const BATCH_POSTS: usize = 64;
 /// A batch that grew beyond this in a burst is not kept.
 const SPARE_POSTS_MAX: usize = 1 << 14;
 
@@ -104,6 +109,7 @@ pub(crate) struct Office<M> {
     doors: Vec<Sender<Batch<M>>>,
     inbox: Receiver<Batch<M>>,
     spares: Vec<Batch<M>>,
+    shared_spares: (Sender<Batch<M>>, Receiver<Batch<M>>),
     outbox_max: usize,
     pub(crate) count: MailCount,
 }
@@ -127,12 +133,14 @@ impl Default for MailRoom {
 pub(crate) fn offices<M>(shards: usize, room: MailRoom) -> Vec<Office<M>> {
     let (doors, inboxes): (Vec<_>, Vec<_>) =
         (0..shards).map(|_| crossbeam_channel::bounded(room.batches * shards)).unzip();
+    let shared_spares = crossbeam_channel::bounded(SHARED_SPARES_MAX * shards);
     let office = |(me, inbox)| Office {
         me,
         outboxes: (0..shards).map(|_| Batch::new()).collect(),
         doors: doors.clone(),
         inbox,
-        spares: Vec::new(),
+        spares: Vec::with_capacity(SPARES_MAX),
+        shared_spares: shared_spares.clone(),
         outbox_max: room.outbox,
         count: MailCount::default(),
     };
@@ -181,7 +189,7 @@ impl<M> Office<M> {
     /// The next batch: from this shard itself first, then from the others.
     pub(crate) fn receive(&mut self, own: &mut bool) -> Option<Batch<M>> {
         if std::mem::take(own) && !self.outboxes[self.me].posts.is_empty() {
-            let spare = self.spares.pop().unwrap_or_else(Batch::new);
+            let spare = self.spare();
             return Some(std::mem::replace(&mut self.outboxes[self.me], spare));
         }
         self.inbox.try_recv().ok()
@@ -199,11 +207,24 @@ impl<M> Office<M> {
 
     /// Takes back a batch that was delivered.
     pub(crate) fn recycle(&mut self, mut batch: Batch<M>) {
-        if self.spares.len() < SPARES_MAX && batch.posts.capacity() <= SPARE_POSTS_MAX {
-            batch.posts.clear();
-            batch.members.clear();
-            self.spares.push(batch);
+        if batch.posts.capacity().max(batch.members.capacity()) > SPARE_POSTS_MAX {
+            return;
         }
+        batch.posts.clear();
+        batch.members.clear();
+        if self.spares.len() < SPARES_MAX {
+            self.spares.push(batch);
+        } else {
+            let _ = self.shared_spares.0.try_send(batch);
+        }
+    }
+
+    fn spare(&mut self) -> Batch<M> {
+        let own = self.spares.pop();
+        own.or_else(|| self.shared_spares.1.try_recv().ok()).unwrap_or_else(|| Batch {
+            posts: Vec::with_capacity(BATCH_POSTS),
+            members: Vec::with_capacity(BATCH_POSTS),
+        })
     }
 
     /// Sends what is in the outboxes, one attempt a shard; calls `wake` for each that got mail.
@@ -214,7 +235,7 @@ impl<M> Office<M> {
             if shard == self.me || self.outboxes[shard].posts.is_empty() {
                 continue;
             }
-            let spare = self.spares.pop().unwrap_or_else(Batch::new);
+            let spare = self.spare();
             let batch = std::mem::replace(&mut self.outboxes[shard], spare);
             match self.doors[shard].try_send(batch) {
                 Ok(()) => wake(shard),

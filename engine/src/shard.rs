@@ -207,10 +207,13 @@ struct Launching {
     next: u32,
 }
 
+/// A dial that waits for a place. Small: when bots arrive faster than they can connect, a queue of
+/// these is what grows.
 struct QueuedDial {
     key: u32,
     generation: u32,
-    to: Option<SocketAddr>,
+    /// To the first address in the bot's cold box, not to the plan's target.
+    own: bool,
 }
 
 /// A batch that is being delivered, and how far it is.

@@ -13,6 +13,11 @@ use crate::{Parameter, SettingError, Settings, Traffic};
 /// What can be set.
 pub const PARAMETERS: &[Parameter] = &[
     Parameter { name: "pace", default: "10s", about: "time between two messages of a bot" },
+    Parameter {
+        name: "count",
+        default: "0",
+        about: "messages after which a bot is done; 0: never",
+    },
     Parameter { name: "size", default: "64", about: "bytes of a message with its line end" },
 ];
 
@@ -23,6 +28,8 @@ const PING: Op = Op(0);
 pub struct Echo {
     /// The time between two messages of one bot.
     pub pace: Duration,
+    /// Messages after which a bot is done; 0 means never.
+    pub count: u32,
     /// Bytes of a message, line end included.
     pub size: usize,
 }
@@ -44,7 +51,15 @@ impl Echo {
         }
         // Eleven bytes carry the number and the line end.
         let size = settings.number("size", 11..=65_536, "a size from 11 to 65536 bytes")?;
-        Ok(Echo { pace, size: size as usize })
+        let count = settings.number("count", 0..=u32::MAX.into(), "a number of messages")?;
+        Ok(Echo { pace, count: count as u32, size: size as usize })
+    }
+
+    /// A bot that has said all it was meant to say is done.
+    fn rest(&self, bot: &Bot, ctx: &mut Ctx<'_, Echo>) {
+        if self.count > 0 && bot.number >= self.count {
+            ctx.quit();
+        }
     }
 
     /// The traffic of one bot.
@@ -96,10 +111,17 @@ impl Scenario for Echo {
 
     fn on_event(&self, bot: &mut Bot, line: &[u8], ctx: &mut Ctx<'_, Self>) {
         match read_number(line) {
-            Some(number) if number == bot.number => drop(ctx.end(PING)),
+            Some(number) if number == bot.number => {
+                ctx.end(PING);
+                self.rest(bot, ctx);
+            }
             Some(_) => ctx.late(PING),
             None => drop(ctx.fail(PING)),
         }
+    }
+
+    fn on_timeout(&self, bot: &mut Bot, _: Op, ctx: &mut Ctx<'_, Self>) {
+        self.rest(bot, ctx);
     }
 
     fn on_silent(&self, _: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) -> bool {

@@ -88,7 +88,7 @@ impl Talk {
             ctx.begin(SAY);
             let (id, round) = (ctx.id, bot.round);
             ctx.send(|_, out| {
-                out.extend_from_slice(format!("{id} speaks in round {round}\n").as_bytes())
+                out.extend_from_slice(format!("{id} speaks in round {round}\n").as_bytes());
             });
         }
     }

@@ -1,6 +1,7 @@
 //! `densebots run`: a scenario against a target, from the plan in words to the summary.
 
 use std::io::{self, Write};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -16,6 +17,7 @@ use crate::report_file::Keeper;
 use crate::signals::Signals;
 use crate::summary::Summary;
 use crate::target::Embedded;
+use crate::trace::{self, trace};
 use crate::view::terminal::Keys;
 use crate::view::{Frame, View};
 use crate::wire::{Heading, ReportFile, Series};
@@ -52,8 +54,16 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
         embedded: meant.embedded,
     };
     let plan = meant.plan.clone();
-    let run = (meant.scenario.start)(&meant.settings, plan, None).context("starting the run")?;
+    let (observer, traced) = if plan.trace.is_empty() {
+        (None, None)
+    } else {
+        let (observer, traced) = trace(plan.trace.clone(), paint);
+        (Some(observer), Some(traced))
+    };
+    let run =
+        (meant.scenario.start)(&meant.settings, plan, observer).context("starting the run")?;
     let mut lead = Lead::new(&meant, heading, keeper, signals, flags.output.quiet);
+    lead.traced = traced;
     lead.follow(&run, target.as_mut());
     let report = run.finish();
     drop(target);
@@ -95,6 +105,8 @@ struct Lead {
     /// How often somebody asked for the end.
     asked: u32,
     paused: bool,
+    /// What traced bots go through.
+    traced: Option<Receiver<String>>,
     notes: Vec<String>,
 }
 
@@ -125,6 +137,7 @@ impl Lead {
             written: clock::now(),
             asked: 0,
             paused: false,
+            traced: None,
             notes: Vec::new(),
         }
     }
@@ -140,6 +153,7 @@ impl Lead {
                 None => {}
             }
             self.listen(run);
+            self.tell_traced();
             let status = if gone { None } else { target.as_mut().and_then(|t| t.ended_early()) };
             if let Some(status) = status {
                 gone = true;
@@ -147,6 +161,14 @@ impl Lead {
                 self.view.say(&note);
                 self.notes.push(note);
             }
+        }
+    }
+
+    fn tell_traced(&mut self) {
+        let Some(traced) = &self.traced else { return };
+        // No more at once than may wait, so that a flood does not keep the run from being seen.
+        for line in traced.try_iter().take(trace::LINES_MAX) {
+            self.view.trace(&line);
         }
     }
 
@@ -199,6 +221,7 @@ impl Lead {
 
     /// The last report, the summary, the exit code.
     fn close(mut self, report: &Report, meant: &Meant, strict: bool) -> Ending {
+        self.tell_traced();
         self.view.close();
         self.keys = None; // the terminal is whole again before anybody reads the summary
         let phase = densebots_engine::Phase::Ended;

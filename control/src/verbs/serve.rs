@@ -66,8 +66,8 @@ fn speaks(name: &str) -> Result<Speaks> {
     if let Some((_, speaks)) = Speaks::ALL.iter().find(|(own, _)| *own == name) {
         return Ok(*speaks);
     }
-    let hint = names::nearest(name, known());
-    let hint = hint.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+    let hint = names::hint(names::nearest(name, known()));
     let all: Vec<_> = known().collect();
-    Err(usage(format!("`{name}` is nothing a target speaks{hint} There is {}", all.join(", "))))
+    let all = all.join(", ");
+    Err(usage(format!("`{name}` is nothing a target speaks (there is {all}){hint}")))
 }

@@ -1,7 +1,192 @@
-//! To come.
+//! `densebots try`: one bot against a target, every byte of both sides shown.
+
+use std::fmt::Write as _;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::Result;
+use densebots_engine::limits::Demand;
+use densebots_engine::{Arrival, Backoff, Command, Endpoint, Load, Plan, Report};
+use densebots_scenarios::{Builtin, Settings, Traffic};
+
+use crate::allow::Allowed;
 use crate::args::TryFlags;
-use crate::ending::Ending;
+use crate::ending::{Ending, usage};
+use crate::names::Place;
+use crate::paint::Paint;
+use crate::signals::Signals;
+use crate::trace::{readable, trace};
+use crate::units::{micros, size};
+use crate::{clock, meant};
+
+/// How long the target may take to accept.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long it is given to speak first.
+const GREETING: Duration = Duration::from_millis(300);
+/// How often signals are looked at.
+const GLANCE: Duration = Duration::from_millis(50);
+/// How long an op may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A bot that speaks every ten seconds would show nothing in three.
+const PACE: &str = "500ms";
+
 /// Tries.
-pub(crate) fn try_one(_: &TryFlags) -> anyhow::Result<Ending> {
-    Ok(Ending::Unexpected)
+pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
+    let signals = Signals::watch()?;
+    let scenario = meant::scenario(&flags.scenario)?;
+    let settings = settings(scenario, &flags.set.set)?;
+    let traffic =
+        (scenario.traffic)(&settings).map_err(|error| usage(format!("--set: {error}")))?;
+    let place = Place::of(&flags.target, "TARGET")?;
+    let endpoint = place.resolve(&Allowed::of(&flags.allow)?)?.swap_remove(0);
+    let paint = Paint::on(&io::stdout());
+    crate::tell(&format!("{} against {}\n", scenario.name, endpoint.name));
+    if !greeted(endpoint.address) {
+        crate::tell(&format!("\n{}\n", paint.bad("failed: nobody got online")));
+        return Ok(Ending::NobodyOnline);
+    }
+    let (observer, lines) = trace(vec![1], paint);
+    let run = (scenario.start)(&settings, plan(endpoint, flags.hold), Some(observer))?;
+    let mut stage = Stage { shown: 0, hidden: 0 };
+    let mut asked = false;
+    while !run.ended() {
+        while run.snapshot(Duration::ZERO).is_some() {}
+        if let Ok(line) = lines.recv_timeout(GLANCE) {
+            stage.show(&line);
+        }
+        if signals.asked() {
+            let _ = run.command(Command::Stop);
+            asked = true;
+        }
+    }
+    // The observer ends with the run, and the channel with the observer.
+    lines.iter().for_each(|line| stage.show(&line));
+    let report = run.finish();
+    crate::tell(&stage.rest());
+    crate::tell(&summary(&report, scenario, traffic, paint));
+    Ok(match () {
+        () if asked => Ending::Interrupted,
+        () if report.bots.peak_online == 0 => Ending::NobodyOnline,
+        () if !report.passed() => Ending::Failed,
+        () => Ending::Passed,
+    })
+}
+
+/// What was set, and a pace at which there is something to see.
+fn settings(scenario: &'static Builtin, typed: &[String]) -> Result<Settings> {
+    let own = |name: &str| scenario.parameters.iter().any(|parameter| parameter.name == name);
+    let mut set: Vec<String> = ["pace", "pause"]
+        .into_iter()
+        .filter(|name| {
+            own(name)
+                && std::env::var_os(format!("DENSEBOTS_VAR_{}", name.to_uppercase())).is_none()
+        })
+        .map(|name| format!("{name}={PACE}"))
+        .collect();
+    set.extend_from_slice(typed);
+    meant::settings(scenario, &set)
+}
+
+fn plan(endpoint: Endpoint, hold: Duration) -> Plan {
+    Plan {
+        endpoints: vec![endpoint],
+        trace: vec![1],
+        shards: 1,
+        load: Load::Closed { bots: 1, arrival: Arrival::AtOnce, hold },
+        connect_timeout: CONNECT,
+        request_timeout: PATIENCE,
+        reconnect: Backoff { give_up: Some(2), ..Backoff::default() },
+        drain: PATIENCE,
+        ..Plan::default()
+    }
+}
+
+/// Connects once by itself: how long that takes, and whether the target speaks first. False if it
+/// cannot be reached.
+fn greeted(address: SocketAddr) -> bool {
+    let began = clock::now();
+    let mut target = match TcpStream::connect_timeout(&address, CONNECT) {
+        Ok(target) => target,
+        Err(error) => {
+            crate::tell(&format!("cannot connect: {error}\n"));
+            return false;
+        }
+    };
+    let took = micros(began.elapsed().as_micros() as u64);
+    let mut greeting = [0; 1024];
+    let heard = target.set_read_timeout(Some(GREETING)).and_then(|()| target.read(&mut greeting));
+    let offer = match heard {
+        Ok(0) => "closes at once".to_owned(),
+        Ok(used) => format!("speaks first: {}", readable(&greeting[..used])),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+        {
+            "waits to be spoken to".to_owned()
+        }
+        Err(error) => format!("breaks off: {error}"),
+    };
+    crate::tell(&format!("connected in {took}; the target {offer}\n\n"));
+    true
+}
+
+/// Shows what happens, up to a bound.
+struct Stage {
+    shown: usize,
+    hidden: usize,
+}
+
+impl Stage {
+    /// More lines than this are only counted.
+    const SHOWN_MAX: usize = 500;
+
+    fn show(&mut self, line: &str) {
+        if self.shown < Stage::SHOWN_MAX {
+            self.shown += 1;
+            let _ = writeln!(io::stdout(), "{line}");
+        } else {
+            self.hidden += 1;
+        }
+    }
+
+    fn rest(&self) -> String {
+        match self.hidden {
+            0 => String::new(),
+            more => format!("... and {more} more\n"),
+        }
+    }
+}
+
+fn summary(report: &Report, scenario: &Builtin, traffic: Traffic, paint: Paint) -> String {
+    let mut text = String::from("\n");
+    for (name, op) in report.names.ops.iter().zip(&report.total.ops) {
+        let longest = if op.latency.count() > 0 { micros(op.latency.max()) } else { "-".into() };
+        let _ = writeln!(
+            text,
+            "{name}: {} begun, {} ok, {} failed, {} timed out, {} without an answer, longest {longest}",
+            op.begun, op.ok, op.failed, op.timed_out, op.cut,
+        );
+    }
+    for loss in &report.total.losses {
+        let (cause, lost) = (loss.lost.cause, loss.lost);
+        let line = format!("lost: {} ({}), by the {}", cause.name(), lost.condition, cause.blame());
+        let _ = writeln!(text, "{}", paint.bad(&line));
+    }
+    let kernel = Demand::default().bytes_per_connection_kernel;
+    let _ = writeln!(
+        text,
+        "cost per bot: about {} user and {} kernel memory, {:.1} messages/s out and {:.1}/s in, \
+         {} B each",
+        size(scenario.bytes_per_bot),
+        size(kernel),
+        traffic.sends,
+        traffic.hears,
+        traffic.bytes,
+    );
+    let verdict = match report.failures() {
+        none if none.is_empty() => paint.good("passed"),
+        some => paint.bad(&format!("failed: {}", some.join("; "))),
+    };
+    let _ = writeln!(text, "{verdict}");
+    text
 }

@@ -1,0 +1,113 @@
+//! What is typed wrong is refused with exit code 2, a flag's name and, where there is one, the
+//! name that was meant.
+
+use crate::stage::{Running, program, run};
+
+/// Refused, and says all of this.
+fn refused(words: &str, said: &[&str]) {
+    let ended = run(words).with(2);
+    for part in said {
+        assert!(ended.err.contains(part), "`{words}` said: {}", ended.err);
+    }
+    assert_eq!(ended.out, "", "`{words}`");
+}
+
+#[test]
+fn mistyped_names_get_a_suggestion() {
+    refused("--cons 5", &["--cons", "--conns"]);
+    refused("doctro", &["doctor"]);
+    refused("ecoh", &["run echo"]);
+    refused("run ehco", &["ehco", "`echo`", "idle"]);
+    refused("serve ecko", &["`echo`"]);
+    refused("--set pcae=1s", &["pcae", "`pace`"]);
+    refused("--target lime://127.0.0.1:1", &["`line`"]);
+}
+
+#[test]
+fn wrong_values_and_clashes_name_their_flag() {
+    refused("--conns many", &["--bots", "100k"]);
+    refused("--conns 0", &["--bots"]);
+    refused("--for 10", &["--for", "10s"]);
+    refused("--arrive 0/s", &["--arrive", "5k/s"]);
+    refused("--recv-buffer big", &["--recv-buffer", "64KiB"]);
+    refused("--target 127.0.0.1", &["--target", "HOST:PORT"]);
+    refused("--source 127.0.0.1/99", &["--source", "/99"]);
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused() {
+    refused("--arrive 5/s --ramp 3s", &["--arrive", "--ramp"]);
+    refused("--open 5/s --arrive 5/s", &["--open", "--arrive"]);
+    refused("--ids 1..5 --conns 5", &["--ids", "--bots"]);
+    refused("--via 127.0.0.1:1", &["--via", "--target"]);
+    refused("--set pace=never", &["pace", "never"]);
+}
+
+#[test]
+fn an_address_that_is_not_loopback_has_to_be_allowed() {
+    refused("--target line://192.0.2.1:7000", &["--allow 192.0.2.1"]);
+    refused("--target line://192.0.2.1:7000 --allow 192.0.3.0/24", &["--allow 192.0.2.1"]);
+    refused("--target line://127.0.0.1:1 --via 192.0.2.1:7000", &["--allow 192.0.2.1"]);
+    refused("--target line://192.0.2.1:7000 --allow 0.0.0.0/0", &["wildcard"]);
+    refused("--target line://192.0.2.1:7000 --allow *", &["wildcard"]);
+    refused("try 192.0.2.1:7000", &["--allow 192.0.2.1"]);
+}
+
+#[test]
+fn what_the_machine_cannot_hold_is_refused_before_anything_starts() {
+    refused("--conns 500M --arrive 1M/s", &["cannot hold", "helps:"]);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_anything_starts() {
+    refused("--conns 1 --report /nowhere/report.json", &["--report", "/nowhere"]);
+    refused("--conns 1 --report /tmp", &["--report", "directory"]);
+}
+
+#[test]
+fn the_environment_sets_flags_and_parameters() {
+    let mut command = program("doctor");
+    command.env("DENSEBOTS_CONNS", "77").env("DENSEBOTS_VAR_PACE", "1s");
+    let ended = Running::of(command).end().with(0);
+    assert!(ended.out.contains("77 connections"), "{}", ended.out);
+    assert!(ended.out.contains("77/s messages out"), "{}", ended.out);
+    let mut command = program("doctor");
+    command.env("DENSEBOTS_VAR_NOTHING", "1");
+    let ended = Running::of(command).end().with(2);
+    assert!(ended.err.contains("`nothing`"), "{}", ended.err);
+}
+
+#[test]
+fn list_names_every_scenario_with_its_parameters() {
+    let ended = run("list").with(0);
+    for word in ["echo", "idle", "talk", "--set pace=10s"] {
+        assert!(ended.out.contains(word), "{}", ended.out);
+    }
+}
+
+#[test]
+fn doctor_says_what_is_needed_and_what_is_there() {
+    let ended = run("doctor --conns 1000 --set pace=1s").with(0);
+    let limits = std::fs::read_to_string("/proc/self/limits").expect("Linux");
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
+    let hard: u64 = files.split_whitespace().nth(4).and_then(|n| n.parse().ok()).expect("a number");
+    let plain = ended.out.replace(',', "");
+    for part in [
+        "1000 bots 1000 connections".to_owned(),
+        "expects 1000/s messages out 1000/s in".to_owned(),
+        format!("{hard} a table at most"),
+        "source ports: needs 1000 of".to_owned(),
+        "the most this machine holds".to_owned(),
+    ] {
+        assert!(plain.contains(&part), "no `{part}` in {plain}");
+    }
+}
+
+#[test]
+fn the_schema_of_the_report_names_what_is_in_it() {
+    let ended = run("schema report").with(0);
+    let schema: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
+    for part in ["run", "verdict", "bots", "connect", "ops", "lost", "generator", "series"] {
+        assert!(schema["properties"][part].is_object(), "{part}");
+    }
+}
