@@ -17,9 +17,9 @@ use slab::Slab;
 
 use crate::dice::Rng;
 use crate::groups::GroupId;
+use crate::id::BotId;
 use crate::links::NONE;
 use crate::metrics::Op;
-use crate::scenario::{BotId, Role};
 use crate::time::Time;
 
 mod ids;
@@ -74,6 +74,24 @@ pub(crate) struct Core {
 
 // What an idle bot costs before the scenario's own state.
 const _: () = assert!(size_of::<Core>() <= 88);
+
+/// How a bot came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The plan launched it.
+    Planned,
+    /// A peer dialled the listening bot `by`.
+    Accepted {
+        /// The bot whose listener it was.
+        by: BotId,
+    },
+    /// A group came to be and wants a keeper: a bot without a link, at the group's home, that holds
+    /// what the group shares.
+    Keeper {
+        /// The group.
+        group: GroupId,
+    },
+}
 
 /// [`Role`], without what only the first callback needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,10 +11,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::id::BotId;
 use crate::metrics::{Meter, Names, Population};
 use crate::plan::{Arrival, BOTS_MAX, Cohort, Load, Pace, Plan};
 use crate::report::{BotsReport, Generator, Limited, Panic, Phase, Report, Snapshot};
-use crate::scenario::BotId;
 use crate::shard::{Note, Order};
 use crate::time::Time;
 

@@ -5,9 +5,9 @@
 //! are added.
 
 use crate::bots::State;
+use crate::id::BotId;
 use crate::links::{Cause, Lost};
 use crate::mail::MailCount;
-use crate::scenario::BotId;
 
 mod op;
 mod spread;

@@ -13,13 +13,14 @@ use crate::bots::Bots;
 use crate::ctx::{Ctx, Desk};
 use crate::flush::{Out, Pool};
 use crate::groups::Groups;
+use crate::id::BotId;
 use crate::limits::{SourceSpread, Sources};
 use crate::links::{Link, Links, NONE};
 use crate::mail::{Batch, Office};
 use crate::metrics::{Meter, Names};
 use crate::net::{Load, Net, Ready, Wake};
 use crate::plan::{Cohort, Plan};
-use crate::scenario::{BotId, Scenario};
+use crate::scenario::Scenario;
 use crate::time::Time;
 use crate::timers::Timers;
 
@@ -218,7 +219,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let next = cohort.next_on(0, me, shards);
         let mut timers = Timers::with_capacity(room);
         #[cfg(feature = "planted")]
-        if crate::planted::is(&plan, crate::planted::Bug::LostCascade) {
+        if plan.has(crate::planted::Bug::LostCascade) {
             timers.plant_lost_cascade();
         }
         let _ = &mut timers;

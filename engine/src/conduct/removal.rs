@@ -1,7 +1,7 @@
 //! Removing bots: every shard gives its part, and no bot is given twice.
 
 use super::Conductor;
-use crate::scenario::BotId;
+use crate::id::BotId;
 use crate::shard::Order;
 
 /// A removal that waits for the shards' answers.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::ctx::Outcome;
-use crate::scenario::BotId;
+use crate::id::BotId;
 use crate::time::Time;
 
 /// What happened in the life of a bot, for an observer.
