@@ -6,6 +6,8 @@
 
 #[path = "simulation/book.rs"]
 mod book;
+#[path = "simulation/differential.rs"]
+mod differential;
 #[path = "simulation/mail.rs"]
 mod mail;
 #[path = "simulation/oracles.rs"]
@@ -72,6 +74,13 @@ fn even_seeds() {
 #[test]
 fn odd_seeds() {
     play_all((1..SEEDS).step_by(2));
+}
+
+#[test]
+fn one_shard_and_four_come_to_the_same() {
+    for seed in 0..20 {
+        differential::HABITS.iter().for_each(|&habits| differential::compare(seed, habits));
+    }
 }
 
 /// Oracles that see nothing happen say nothing: the swarm meets every kind of thing.
