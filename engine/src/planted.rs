@@ -1,6 +1,7 @@
 //! Bugs that can be planted, to show that the oracles of the simulation find them.
 //!
-//! Without the feature `planted` every question here is answered `false` at compile time.
+//! Without the feature `planted` the plan answers every question for one with `false`, at compile
+//! time.
 
 /// One bug each. `tests/planted.rs` says which oracle finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
