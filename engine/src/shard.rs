@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use slab::Slab;
 
 use crate::bots::Bots;
-use crate::ctx::{Ctx, Desk, Outcome};
+use crate::ctx::{Ctx, Desk};
 use crate::flush::{Out, Pool};
 use crate::groups::Groups;
 use crate::limits::{SourceSpread, Sources};
@@ -28,6 +27,7 @@ pub(crate) mod check;
 mod deliver;
 mod ends;
 mod launch;
+mod life;
 pub(crate) mod orders;
 mod sample;
 mod serve;
@@ -35,6 +35,7 @@ mod wake;
 mod wishes;
 mod write;
 
+pub use life::Life;
 pub(crate) use orders::{Note, Order};
 
 /// Bots launched and attempts begun in one turn: a connect costs the kernel about 40 µs.
@@ -150,46 +151,6 @@ impl<W: Wake> Peer<W> {
     pub(crate) fn wake(&self) {
         if !self.told.swap(true, Ordering::AcqRel) {
             self.waker.wake();
-        }
-    }
-}
-
-/// What happened in the life of a bot, for an observer.
-#[derive(Debug)]
-pub enum Life<B> {
-    /// It was launched.
-    Started(BotId),
-    /// It is online (again).
-    Online(BotId),
-    /// It lost a link that was open.
-    Lost(BotId, crate::Lost),
-    /// It listens.
-    Listening(BotId, SocketAddr),
-    /// Bytes of a bot that the plan traces: said by it, or else heard by it.
-    Wire {
-        /// The bot.
-        bot: BotId,
-        /// When.
-        at: Time,
-        /// By the bot; otherwise by the peer.
-        said: bool,
-        /// As they travelled, inside the transport's encryption if it has one.
-        bytes: Box<[u8]>,
-    },
-    /// It ended, and this is its last state.
-    Ended(BotId, Outcome, B),
-}
-
-impl<B> Life<B> {
-    /// The same without the bot's last state, for observers of any scenario.
-    pub fn without_state(self) -> Life<()> {
-        match self {
-            Life::Started(bot) => Life::Started(bot),
-            Life::Online(bot) => Life::Online(bot),
-            Life::Lost(bot, lost) => Life::Lost(bot, lost),
-            Life::Listening(bot, at) => Life::Listening(bot, at),
-            Life::Wire { bot, at, said, bytes } => Life::Wire { bot, at, said, bytes },
-            Life::Ended(bot, outcome, _) => Life::Ended(bot, outcome, ()),
         }
     }
 }
