@@ -6,6 +6,8 @@
 
 #[path = "simulation/book.rs"]
 mod book;
+#[path = "simulation/differential.rs"]
+mod differential;
 #[path = "simulation/mail.rs"]
 mod mail;
 #[path = "simulation/oracles.rs"]
@@ -73,6 +75,78 @@ fn even_seeds() {
 fn odd_seeds() {
     play_all((1..SEEDS).step_by(2));
 }
+
+#[test]
+fn one_shard_and_four_come_to_the_same() {
+    for seed in 0..20 {
+        differential::HABITS.iter().for_each(|&habits| differential::compare(seed, habits));
+    }
+}
+
+/// Oracles that see nothing happen say nothing: the swarm meets every kind of thing.
+#[test]
+fn the_swarm_reaches_everything() {
+    let mut sums = std::collections::BTreeMap::<String, u64>::new();
+    for seed in 0..60 {
+        let (_, _, world) = oracles::trial(World::of(seed, |_| {}));
+        let report = world.stage.report(world.bots);
+        let (total, ping) = (&report.total, &report.total.ops[0]);
+        let mut add = |what: &str, count: u64| *sums.entry(what.to_owned()).or_default() += count;
+        add("pings ok", ping.ok);
+        add("pings timed out", ping.timed_out);
+        add("pings cut", ping.cut);
+        add("late answers", ping.late);
+        add("letters heard", total.mail.heard);
+        add("letters to bots that were gone", total.mail.gone);
+        add("letters to members that had left", total.mail.left);
+        add("letters dropped", total.mail.dropped);
+        add("turns with an outbox full", total.mail.full_turns);
+        add("runs repeated", total.repeated);
+        add("bots respawned", report.bots.respawned);
+        add("bots done", total.population.done);
+        add("bots failed", total.population.failed);
+        add("time write-blocked", total.blocked_us);
+        add("arrivals dropped", total.dropped);
+        for loss in &total.losses {
+            let opened = if loss.lost.opened { "lost" } else { "failed" };
+            add(&format!("{opened}: {}", loss.lost.condition), loss.count);
+            add("recovered", loss.recovered);
+        }
+        for (command, answer) in world.stage.answers(world.bots) {
+            let word = format!("{command:?}");
+            let word = word.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+            add(&format!("{word} {}", if answer.is_ok() { "followed" } else { "refused" }), 1);
+        }
+    }
+    println!("{sums:#?}");
+    for needed in REACHED {
+        assert!(sums.get(*needed).is_some_and(|&count| count > 0), "never: {needed}: {sums:#?}");
+    }
+}
+
+/// What 60 seeds have to meet.
+const REACHED: &[&str] = &[
+    "pings timed out",
+    "pings cut",
+    "late answers",
+    "letters to bots that were gone",
+    "letters to members that had left",
+    "letters dropped",
+    "turns with an outbox full",
+    "runs repeated",
+    "bots respawned",
+    "bots done",
+    "bots failed",
+    "time write-blocked",
+    "recovered",
+    "failed: connection refused",
+    "failed: no answer to the dial",
+    "lost: connection reset",
+    "lost: the peer ended the stream",
+    "Remove followed",
+    "Add followed",
+    "Pause followed",
+];
 
 /// Seeds that once failed, from the list; and the one asked for in `DENSEBOTS_SEED`.
 #[test]

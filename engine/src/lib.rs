@@ -7,6 +7,7 @@ mod ctx;
 mod dice;
 mod flush;
 mod groups;
+mod id;
 pub mod limits;
 mod links;
 mod mail;
@@ -26,10 +27,12 @@ mod sys;
 pub mod time;
 pub mod timers;
 
+pub use bots::Role;
 pub use conduct::{Command, CommandError};
 pub use ctx::{Ctx, Outcome};
 pub use dice::{Rng, THINK_MAX, Think};
 pub use groups::GroupId;
+pub use id::BotId;
 pub use limits::Preflight;
 pub use links::{Cause, Link, Lost};
 pub use mail::{Inbox, Letter, MailCount};
@@ -40,6 +43,6 @@ pub use report::{
     BotsReport, Generator, LIMITED_SHARE, Limited, POPULATION_SHARE, Panic, Phase, Report, Snapshot,
 };
 pub use run::{Run, StartError, start, start_observed};
-pub use scenario::{BotId, Role, Scenario};
+pub use scenario::Scenario;
 pub use shard::Life;
 pub use time::Time;

@@ -2,8 +2,6 @@
 //!
 //! Without the feature `planted` every question here is answered `false` at compile time.
 
-use crate::plan::Plan;
-
 /// One bug each. `tests/planted.rs` says which oracle finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "planted"), allow(dead_code, unreachable_pub))]
@@ -28,14 +26,4 @@ pub enum Bug {
     GhostMember,
     /// A new wake leaves the old one armed.
     SecondWake,
-}
-
-#[cfg(feature = "planted")]
-pub(crate) fn is(plan: &Plan, bug: Bug) -> bool {
-    plan.planted == Some(bug)
-}
-
-#[cfg(not(feature = "planted"))]
-pub(crate) const fn is(_: &Plan, _: Bug) -> bool {
-    false
 }

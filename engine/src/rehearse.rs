@@ -53,11 +53,12 @@
 use std::time::Duration;
 
 use crate::conduct::{Command, CommandError};
+use crate::id::BotId;
 use crate::mail::MailRoom;
 use crate::net::sim::{Dice, Faults, SimNet, SimWorld};
 use crate::plan::{Plan, PlanError};
 use crate::report::Report;
-use crate::scenario::{BotId, Scenario};
+use crate::scenario::Scenario;
 use crate::shard::Life;
 use crate::time::Time;
 
@@ -79,7 +80,8 @@ pub struct Rehearsal {
     agenda: Vec<Planned>,
     stalls: Vec<Stall>,
     room: MailRoom,
-    checked: bool,
+    check_every: Option<u32>,
+    turns: u32,
 }
 
 /// An engine of a rehearsal.
@@ -138,7 +140,8 @@ impl Rehearsal {
             agenda: Vec::new(),
             stalls: Vec::new(),
             room: MailRoom::default(),
-            checked: false,
+            check_every: None,
+            turns: 0,
         }
     }
 
@@ -147,9 +150,10 @@ impl Rehearsal {
         &self.world
     }
 
-    /// From now on every turn ends with a recount of everything the engine counts.
-    pub fn check_every_turn(&mut self) {
-        self.checked = true;
+    /// From now on every turn of this many (at least 1) ends with a recount of everything the
+    /// engine counts.
+    pub fn check_every(&mut self, turns: u32) {
+        self.check_every = Some(turns.max(1));
     }
 
     /// Engines added from now on have so little room for mail: batches that may wait between two
@@ -298,7 +302,11 @@ impl Rehearsal {
 
     fn turn(&mut self, due: Due) -> Result<(), Broken> {
         match due {
-            Due::Shard(engine, shard) => self.engines[engine].turn(shard, self.checked),
+            Due::Shard(engine, shard) => {
+                self.turns = self.turns.wrapping_add(1);
+                let checked = self.check_every.is_some_and(|every| self.turns % every == 0);
+                self.engines[engine].turn(shard, checked)
+            }
             Due::Peer(nth) => {
                 let peer = &mut self.peers[nth];
                 peer.met = true;
@@ -310,7 +318,7 @@ impl Rehearsal {
 
     fn conduct(&mut self, now: Time) -> Result<(), Broken> {
         for engine in &mut self.engines {
-            engine.conduct(now, self.checked)?;
+            engine.conduct(now, self.check_every.is_some())?;
         }
         Ok(())
     }

@@ -13,7 +13,11 @@ use crate::{Parameter, SettingError, Settings, Traffic};
 /// What can be set.
 pub const PARAMETERS: &[Parameter] = &[
     Parameter { name: "pace", default: "10s", about: "time between two messages of a bot" },
-    Parameter { name: "count", default: "0", about: "messages after which a bot is done; 0: never" },
+    Parameter {
+        name: "count",
+        default: "0",
+        about: "messages after which a bot is done; 0: never",
+    },
     Parameter { name: "size", default: "64", about: "bytes of a message with its line end" },
 ];
 

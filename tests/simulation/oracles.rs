@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use densebots_engine::net::sim::{Blame, Cause as Why};
-use densebots_engine::{Cause, Command, Time};
+use densebots_engine::{Cause, Command, Load, Time};
 
 use crate::book::Loss;
 use crate::mail;
@@ -12,6 +12,9 @@ use crate::world::{DRAIN, HEAL, World};
 
 /// Late comers, and those who wait for a retry, get so long after the healing.
 const GRACE: Duration = Duration::from_millis(2500);
+
+/// A run is over so soon after its last bot.
+const PROMPT: Duration = Duration::from_millis(300);
 
 /// Plays the world of a seed. Says what was wrong with it, and the hash of its trace.
 pub fn trial(mut world: World) -> (Vec<String>, u64, World) {
@@ -36,6 +39,11 @@ pub fn trial(mut world: World) -> (Vec<String>, u64, World) {
 fn liveness(world: &World) -> Vec<String> {
     let (mut wrong, now) = (Vec::new(), world.stage.now());
     let book = world.book.open();
+    let target = world.stage.report(world.bots).bots.target;
+    let living = book.lives.values().filter(|life| life.runs > 0 && life.ended.is_none()).count();
+    if closed(world) && living as u64 > target {
+        wrong.push(format!("population: {living} bots live, {target} were wanted"));
+    }
     for (bot, life) in &book.lives {
         if life.ended.is_some() || life.runs == 0 {
             continue;
@@ -66,9 +74,29 @@ fn half_open(world: &World) -> Vec<String> {
     wrong
 }
 
+fn closed(world: &World) -> bool {
+    matches!(world.plan.load, Load::Closed { .. })
+}
+
+/// The run ended when its last bot had, and a closed load launched everybody it meant to.
+fn timely(world: &World) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let report = world.stage.report(world.bots);
+    let last = world.book.open().lives.values().filter_map(|life| life.ended).max();
+    let over = Time::ZERO + report.duration;
+    if last.is_some_and(|last| over > last + PROMPT) {
+        wrong.push(format!("the last bot ended at {last:?}, the run at {over:?}"));
+    }
+    let bounds = report.total.limits.iter().find(|(name, _)| name.starts_with("live bots"));
+    if let Some((name, count)) = bounds.filter(|_| closed(world)) {
+        wrong.push(format!("population: {count} arrivals were dropped: {name}"));
+    }
+    wrong
+}
+
 /// The run has ended: the report agrees with the book, nothing is left anywhere.
 fn ends(world: &World) -> Vec<String> {
-    let mut wrong = Vec::new();
+    let mut wrong = timely(world);
     let mut equal = |what: &str, reported: u64, seen: u64| {
         if reported != seen {
             wrong.push(format!("report: {what}: {reported} reported, {seen} seen"));

@@ -1,15 +1,21 @@
 //! Step 3: bots whose arrival is due, and attempts to connect that have a place.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::{LAUNCH_MAX, QueuedDial, Shard};
+use crate::bots::Role;
 use crate::bots::{Alarm, State};
 use crate::dice::Rng;
+use crate::id::BotId;
 use crate::links::{LinkState, Lost};
 use crate::net::{Dial, Net};
-use crate::planted::{self, Bug};
-use crate::scenario::{BotId, Role, Scenario};
+use crate::planted::Bug;
+use crate::scenario::Scenario;
 use crate::time::Time;
+
+/// Room for dials that wait which a shard keeps.
+const DIALS_KEPT: usize = 1024;
 
 impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn launch(&mut self) {
@@ -37,6 +43,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             }
             let Some(dial) = self.dials.pop_front() else { break };
             self.dial(&dial);
+        }
+        if self.dials.is_empty() && self.dials.capacity() > DIALS_KEPT {
+            self.dials = VecDeque::new(); // a burst of arrivals is over: idle owns nothing
         }
     }
 
@@ -81,15 +90,18 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn queue_dial(&mut self, key: u32, to: Option<SocketAddr>) {
         let core = &mut self.bots.at(key).core;
         core.dials = core.dials.saturating_add(1);
-        if to.is_some() || core.cold.is_some() {
-            core.cold.get_or_insert_default().redial = to;
+        let (generation, own) = (core.generation, to.is_some());
+        if own || core.cold.is_some() {
+            let cold = core.cold.get_or_insert_default();
+            cold.redial = to;
+            cold.dials.extend(to);
         }
-        self.dials.push_back(QueuedDial { key, generation: core.generation, to });
+        self.dials.push_back(QueuedDial { key, generation, own });
     }
 
     fn dial(&mut self, dial: &QueuedDial) {
         let mut generation = dial.generation;
-        if planted::is(&self.desk.plan, Bug::StaleGeneration) && self.bots.contains(dial.key) {
+        if self.desk.plan.has(Bug::StaleGeneration) && self.bots.contains(dial.key) {
             generation = self.bots.core(dial.key).generation;
         }
         let Some(slot) = self.bots.same(dial.key, generation) else { return };
@@ -98,8 +110,12 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         core.dials = core.dials.saturating_sub(1);
         let plan = &self.desk.plan;
         let endpoint = plan.endpoint(core.id.0, shards, u32::from(core.retries));
-        let to = dial.to.or_else(|| endpoint.map(|nth| plan.endpoints[nth].address));
-        let endpoint = if dial.to.is_some() { None } else { endpoint };
+        let own = match &mut core.cold {
+            Some(cold) if dial.own && !cold.dials.is_empty() => Some(cold.dials.remove(0)),
+            _ => None,
+        };
+        let to = own.or_else(|| endpoint.map(|nth| plan.endpoints[nth].address));
+        let endpoint = if own.is_some() { None } else { endpoint };
         let until = self.now + plan.connect_timeout;
         if core.state == State::Online {
             // One more link: what the alarm is for stays, it looks at dials too.
