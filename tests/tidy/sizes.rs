@@ -8,8 +8,7 @@ const FUNCTION_MAX: usize = 70;
 const LINE_MAX: usize = 100;
 
 /// Files that may be longer: path, lines, and why. To go as soon as the reason does.
-const LONG_FILES: &[(&str, usize, &str)] = &[
-];
+const LONG_FILES: &[(&str, usize, &str)] = &[];
 
 /// Functions that may be longer: path, name, lines, and why.
 const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
