@@ -1,9 +1,7 @@
 //! A run on real sockets: a thread a shard, a conductor, commands in, snapshots out.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -11,14 +9,11 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
 use crate::conduct::{Command, CommandError, Conductor};
 use crate::id::BotId;
-use crate::mail::{MailRoom, offices};
-use crate::metrics::Meter;
 use crate::net::Net;
-use crate::net::mio::MioNet;
 use crate::plan::{Plan, PlanError, SHARDS_MAX};
 use crate::report::{Report, Snapshot};
 use crate::scenario::Scenario;
-use crate::shard::{Life, Note, Order, Parts, Peer, Shard, Turn};
+use crate::shard::Life;
 use crate::sys;
 use crate::time::Time;
 

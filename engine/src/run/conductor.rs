@@ -10,7 +10,6 @@ use super::{Call, show, time_since};
 use crate::conduct::{CommandError, Conductor, Vitals};
 use crate::id::BotId;
 use crate::limits::Pulse;
-use crate::metrics::Meter;
 use crate::plan::Plan;
 use crate::report::{Phase, Report, Snapshot};
 use crate::shard::Note;
