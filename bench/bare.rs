@@ -1,6 +1,6 @@
 //! Checks the measure itself: the limit program against the bare server, nothing of ours between.
 //!
-//! `cargo bench --bench bare [-- ROUNDS [CONNECTIONS THREADS]]` prints connects a second of the
+//! `cargo bench --bench bare -- ROUNDS [CONNECTIONS THREADS]` prints connects a second of the
 //! clock and messages a second of the limit program's processor time; without CONNECTIONS for
 //! 1,000, 10,000 and 100,000 of them.
 
@@ -17,9 +17,12 @@ const SIZES: [(usize, usize); 3] = [(1_000, 1), (10_000, 1), (100_000, 6)];
 
 fn main() -> io::Result<()> {
     role();
-    in_own_namespace();
     let numbers: Vec<usize> = env::args().filter_map(|word| word.parse().ok()).collect();
-    let rounds = numbers.first().copied().unwrap_or(3);
+    let Some(&rounds) = numbers.first() else {
+        println!("bare: a check of the measure; start it with `cargo bench --bench bare -- 3`");
+        return Ok(());
+    };
+    in_own_namespace();
     let sizes = if let [_, connections, threads] = numbers[..] {
         vec![(connections, threads)]
     } else {

@@ -6,6 +6,8 @@
 //! | `bare_server.rs` | the echo server that it and the engine both drive |
 //! | `traffic.rs` | what traffic to make, and what it cost: lines of `key=value` |
 //! | `roles.rs` | processes of their own for both, from one executable |
+//! | `ours.rs` | the engine as the client of that server |
+//! | `crowd.rs` | bots and the embedded target, and what they weigh |
 //! | `pairs.rs` | alternating pairs and `ratio NAME median min max` |
 //! | `namespace.rs` | a network namespace of one's own |
 //! | `machine.rs` | descriptor tables, processor time, and other system calls |

@@ -36,7 +36,7 @@ fn main() -> io::Result<()> {
 fn rate(connections: usize, threads: usize, engine: bool) -> io::Result<f64> {
     let server = BareServer::start(threads, connections, None)?;
     // Time for each connection to get a few turns.
-    let hold = Duration::from_secs(2 + connections as u64 / 20_000);
+    let hold = Duration::from_millis(1200 + connections as u64 / 35);
     let load = Load { hold, ..Load::new(connections, threads, &server.ports) };
     let figures = if engine {
         Figures::parse(&Role::start(ours::ROLE, &load.to_string(), None)?.line()?)?

@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
 
 fn rate(shards: usize) -> io::Result<f64> {
     let server = BareServer::start(1, CONNECTIONS, None)?;
-    let hold = Duration::from_secs(2);
+    let hold = Duration::from_millis(1500);
     let load = Load { hold, ..Load::new(CONNECTIONS, shards, &server.ports) };
     let figures = Figures::parse(&Role::start(ours::ROLE, &load.to_string(), None)?.line()?)?;
     assert_eq!(figures.connect.count, CONNECTIONS as u64, "connections are missing");

@@ -4,7 +4,8 @@
 //! for what it put off: stale entries are popped when their time comes, as they would be in a run.
 //!
 //! Each mix prints nanoseconds per operation for people and, for a script,
-//! `ratio timers.MIX median min max`: the heap's time over the wheel's, pair by pair. The goal is 2.
+//! `ratio timers.MIX median min max`: the heap's time over the wheel's, pair by pair; to be at
+//! least 2.
 //! `arm` alone is the heap's best case: a push of a random deadline moves few entries, and the work
 //! it leaves for later is what `fire` and `cancel` show.
 //!

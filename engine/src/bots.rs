@@ -17,10 +17,13 @@ use slab::Slab;
 
 use crate::dice::Rng;
 use crate::groups::GroupId;
+use crate::id::BotId;
 use crate::links::NONE;
 use crate::metrics::Op;
-use crate::scenario::{BotId, Role};
 use crate::time::Time;
+
+mod ids;
+use ids::Ids;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -71,6 +74,24 @@ pub(crate) struct Core {
 
 // What an idle bot costs before the scenario's own state.
 const _: () = assert!(size_of::<Core>() <= 88);
+
+/// How a bot came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The plan launched it.
+    Planned,
+    /// A peer dialled the listening bot `by`.
+    Accepted {
+        /// The bot whose listener it was.
+        by: BotId,
+    },
+    /// A group came to be and wants a keeper: a bot without a link, at the group's home, that holds
+    /// what the group shares.
+    Keeper {
+        /// The group.
+        group: GroupId,
+    },
+}
 
 /// [`Role`], without what only the first callback needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -360,48 +381,4 @@ impl<B> Bots<B> {
 fn first_accepted(me: u32, shards: u32) -> u32 {
     let base = crate::plan::BOTS_MAX;
     base + (me + shards - base % shards) % shards
-}
-
-/// Ids to slab keys: pages that exist only while somebody lives on them, so that a run which
-/// replaces its bots for weeks does not grow.
-#[derive(Default)]
-struct Ids {
-    pages: Vec<Option<Box<Page>>>,
-}
-
-struct Page {
-    keys: [u32; PAGE],
-    used: u32,
-}
-
-const PAGE: usize = 512;
-
-impl Ids {
-    fn find(&self, at: u32) -> Option<u32> {
-        let page = self.pages.get(at as usize / PAGE)?.as_ref()?;
-        let key = page.keys[at as usize % PAGE];
-        (key != NONE).then_some(key)
-    }
-
-    fn set(&mut self, at: u32, key: u32) {
-        let number = at as usize / PAGE;
-        if number >= self.pages.len() {
-            self.pages.resize_with(number + 1, || None);
-        }
-        let page = self.pages[number]
-            .get_or_insert_with(|| Box::new(Page { keys: [NONE; PAGE], used: 0 }));
-        debug_assert_eq!(page.keys[at as usize % PAGE], NONE, "an id is used once");
-        page.keys[at as usize % PAGE] = key;
-        page.used += 1;
-    }
-
-    fn clear(&mut self, at: u32) {
-        let Some(slot) = self.pages.get_mut(at as usize / PAGE) else { return };
-        let Some(page) = slot else { return };
-        page.keys[at as usize % PAGE] = NONE;
-        page.used -= 1;
-        if page.used == 0 {
-            *slot = None;
-        }
-    }
 }

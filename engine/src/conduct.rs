@@ -11,14 +11,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::id::BotId;
 use crate::metrics::{Meter, Names, Population};
 use crate::plan::{Arrival, BOTS_MAX, Cohort, Load, Pace, Plan};
 use crate::report::{BotsReport, Generator, Limited, Panic, Phase, Report, Snapshot};
-use crate::scenario::BotId;
 use crate::shard::{Note, Order};
 use crate::time::Time;
 
+mod commands;
+mod removal;
 mod strain;
+mod tally;
+
+pub use commands::{Command, CommandError};
+use removal::Removal;
 
 /// A ramp whose population has not grown for so long, with all arrivals in, is over.
 const STALL: Duration = Duration::from_secs(20);
@@ -26,62 +32,6 @@ const STALL: Duration = Duration::from_secs(20);
 const BREAKER_SECONDS: usize = 10;
 /// And needs so many attempts to judge.
 const BREAKER_ATTEMPTS: u64 = 20;
-
-/// What a person or another machine may say to a run.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// So many more bots, with the ids after the highest ever given, at the present rate.
-    Add(u32),
-    /// Bots with these ids, first and last; all must be above the highest ever given.
-    AddIds(u32, u32),
-    /// So many bots end: the highest ids of each shard. Gently they finish what they began; by
-    /// force their links are reset.
-    Remove {
-        /// How many.
-        bots: u32,
-        /// With resets, at once.
-        force: bool,
-    },
-    /// Bots that have not come yet come at this rate, a second.
-    Rate(f64),
-    /// No bot comes until `Resume`; those that are in go on.
-    Pause,
-    /// Bots come again.
-    Resume,
-    /// The run ends; bots finish what they began.
-    Drain,
-    /// The run ends now, with resets.
-    Stop,
-}
-
-/// Why a command was not followed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CommandError {
-    /// The run drains or has ended.
-    #[error("the run is ending")]
-    Ending,
-    /// The ids are taken, out of order or out of range.
-    #[error("ids {first} to {last}: must go up and lie above {highest}, the highest ever given")]
-    Ids {
-        /// As asked for.
-        first: u32,
-        /// As asked for.
-        last: u32,
-        /// The highest id given so far.
-        highest: u32,
-    },
-    /// No room was planned for more bots.
-    #[error("no room for {asked} more bots: {room} are left; start with a larger --capacity")]
-    Capacity {
-        /// Bots asked for.
-        asked: u32,
-        /// Bots there is room for.
-        room: u64,
-    },
-    /// Not a rate.
-    #[error("a rate of {0} a second; it must be above 0")]
-    Rate(String),
-}
 
 /// What the generator's machine says of itself, read by whoever drives the conductor.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,18 +43,6 @@ pub(crate) struct Vitals {
     pub(crate) steal: f64,
     /// Connections dropped because a listener's queue was full, in this second.
     pub(crate) overflows: u64,
-}
-
-/// A removal that waits for the shards' answers.
-struct Removal {
-    ticket: u64,
-    wanted: usize,
-    force: bool,
-    /// Shards that have not answered; those that gave all they were asked for may have more.
-    waiting: usize,
-    asked: usize,
-    generous: bool,
-    ids: Vec<BotId>,
 }
 
 pub(crate) struct Conductor {
@@ -319,55 +257,6 @@ impl Conductor {
         Snapshot { at, phase, paused, span, second, limited, busiest, report: self.report.clone() }
     }
 
-    fn merge(&mut self, second: &Meter, span: Duration, limited: &[&'static str]) {
-        self.report.total.add(second);
-        self.report.total.standing(second);
-        let own = &mut self.report.limited;
-        // Nor is one in which bots were told to leave.
-        let left = matches!(self.phase, Phase::Drain | Phase::Ended);
-        if self.second_phase != Phase::Hold || left {
-            own.outside += u64::from(!limited.is_empty());
-            return;
-        }
-        self.report.measured.add(second);
-        self.report.measured.standing(second);
-        own.window += 1;
-        own.seconds += u64::from(!limited.is_empty());
-        for &name in limited {
-            match own.reasons.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, count)) => *count += 1,
-                None => own.reasons.push((name, 1)),
-            }
-        }
-        let (bots, online) = (&mut self.report.bots, second.population.online);
-        let before = self.report.window.as_secs_f64();
-        self.report.window += span;
-        let share = span.as_secs_f64() / self.report.window.as_secs_f64().max(1e-9);
-        bots.mean_online +=
-            (online as f64 - bots.mean_online) * if before > 0.0 { share } else { 1.0 };
-        bots.min_online = bots.min_online.min(online);
-        if online < self.target {
-            bots.seconds_below_target += span.as_secs_f64();
-        }
-    }
-
-    fn weigh(&mut self, population: Population, vitals: Vitals) {
-        let bots = &mut self.report.bots;
-        bots.population = population;
-        if matches!(self.phase, Phase::Ramp | Phase::Hold | Phase::Sweep) {
-            bots.online_at_end = population.online;
-        }
-        let generator = &mut self.report.generator;
-        generator.cpu = vitals.cpu;
-        generator.rss_bytes = vitals.rss_bytes;
-        let Some(base) = self.base else { return };
-        if population.online > 0 && matches!(self.phase, Phase::Ramp | Phase::Hold) {
-            let per_bot = |now: u64, base: u64| Some(now.saturating_sub(base) / population.online);
-            generator.user_bytes_per_bot = per_bot(vitals.rss_bytes, base.rss_bytes);
-            generator.kernel_bytes_per_bot = per_bot(vitals.kernel_bytes, base.kernel_bytes);
-        }
-    }
-
     fn enter(&mut self, phase: Phase, now: Time) {
         if self.phase == Phase::Ramp && phase != Phase::Ramp {
             self.report.ramp = now.since(Time::ZERO);
@@ -480,130 +369,6 @@ impl Conductor {
         if self.attempts.len() == BREAKER_SECONDS && all >= BREAKER_ATTEMPTS && bad * 5 > all {
             self.end_by(format!("the breaker tripped: {bad} of {all} attempts failed within 10 s"));
             self.drain(now);
-        }
-    }
-
-    /// Follows a command. A removal answers later, under the ticket returned.
-    pub(crate) fn command(
-        &mut self,
-        command: &Command,
-        now: Time,
-    ) -> Result<Option<u64>, CommandError> {
-        let ending = matches!(self.phase, Phase::Drain | Phase::Ended);
-        match *command {
-            Command::Stop => {
-                self.end_by("stopped".to_owned());
-                self.drain(now);
-                self.all(Order::Stop);
-            }
-            Command::Drain if !ending => {
-                self.end_by("drained before its time".to_owned());
-                self.drain(now);
-            }
-            Command::Drain => {}
-            _ if ending => return Err(CommandError::Ending),
-            Command::Add(bots) => {
-                let last = self.next_id.saturating_add(bots).saturating_sub(1);
-                self.add(self.next_id, last, now)?;
-            }
-            Command::AddIds(first, last) => self.add(first, last, now)?,
-            Command::Remove { bots, force } => {
-                return Ok(Some(self.begin_removal(bots as usize, force)));
-            }
-            Command::Rate(rate) if rate.is_finite() && rate > 0.0 => {
-                self.pace = Pace::Rate(rate);
-                self.repace(now);
-            }
-            Command::Rate(rate) => return Err(CommandError::Rate(rate.to_string())),
-            Command::Pause | Command::Resume => {
-                self.paused = *command == Command::Pause;
-                self.repace(now);
-            }
-        }
-        Ok(None)
-    }
-
-    fn repace(&mut self, at: Time) {
-        let pace = if self.paused { Pace::Rate(0.0) } else { self.pace };
-        self.settled.fill(false);
-        self.all(Order::Repace { at, pace });
-    }
-
-    fn add(&mut self, first: u32, last: u32, now: Time) -> Result<(), CommandError> {
-        if first > last || first < self.next_id || last >= BOTS_MAX {
-            return Err(CommandError::Ids { first, last, highest: self.next_id - 1 });
-        }
-        let count = last - first + 1;
-        let population = self.population();
-        let living = self.given - population.done - population.failed;
-        let room = u64::from(self.plan.load.live_max()) + u64::from(self.plan.capacity);
-        if living + u64::from(count) > room {
-            let room = room.saturating_sub(living);
-            return Err(CommandError::Capacity { asked: count, room });
-        }
-        if self.target > 0 {
-            self.target += u64::from(count);
-            self.report.bots.target = self.target;
-        }
-        let pace = if self.paused { Pace::Rate(0.0) } else { self.pace };
-        self.launch(first, count, pace, now);
-        Ok(())
-    }
-
-    /// Asks every shard for its part of a removal.
-    fn begin_removal(&mut self, wanted: usize, force: bool) -> u64 {
-        let ticket = self.tickets;
-        self.tickets += 1;
-        self.removals.push(Removal {
-            ticket,
-            wanted,
-            force,
-            waiting: 0,
-            asked: 0,
-            generous: true,
-            ids: Vec::new(),
-        });
-        self.ask_removal(self.removals.len() - 1);
-        ticket
-    }
-
-    fn ask_removal(&mut self, at: usize) {
-        let removal = &mut self.removals[at];
-        let left = removal.wanted - removal.ids.len();
-        let living: Vec<usize> = (0..self.shards).filter(|&shard| !self.ended[shard]).collect();
-        if left == 0 || !removal.generous || living.is_empty() {
-            let removal = self.removals.swap_remove(at);
-            self.removed.push((removal.ticket, removal.ids));
-            return;
-        }
-        // Each gives an equal part, so that one more round asks only those that had enough.
-        let part = left.div_ceil(living.len());
-        (removal.asked, removal.generous) = (part, false);
-        let mut left = left;
-        for shard in living {
-            let count = part.min(left);
-            left -= count;
-            if count > 0 {
-                removal.waiting += 1;
-                let (ticket, force) = (removal.ticket, removal.force);
-                self.orders.push((Some(shard), Order::Remove { count, force, ticket }));
-            }
-        }
-    }
-
-    fn gather_removal(&mut self, ticket: u64, ids: Vec<BotId>) {
-        let Some(at) = self.removals.iter().position(|removal| removal.ticket == ticket) else {
-            return;
-        };
-        let removal = &mut self.removals[at];
-        removal.waiting -= 1;
-        removal.generous |= !ids.is_empty();
-        // At once, so that nobody is launched in the place of a bot that was removed.
-        self.target = self.target.saturating_sub(ids.len() as u64);
-        self.report.bots.target = self.target;
-        removal.ids.extend(ids);
-        if removal.waiting == 0 {
-            self.ask_removal(at);
         }
     }
 }

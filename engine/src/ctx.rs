@@ -9,11 +9,12 @@ use crate::bots::{Core, Flight};
 use crate::dice::Rng;
 use crate::flush::Out;
 use crate::groups::GroupId;
+use crate::id::BotId;
 use crate::links::{Link, LinkState, Links};
 use crate::mail::{Letter, Office, Post};
 use crate::metrics::{Counter, Gauge, Meter, Op, Value};
 use crate::plan::Plan;
-use crate::scenario::{BotId, Scenario};
+use crate::scenario::Scenario;
 use crate::time::Time;
 
 /// What a callback may do. Nothing happens at once: bytes, letters, dials and ends have their
@@ -186,7 +187,7 @@ impl<S: Scenario> Ctx<'_, S> {
     /// An op begins, meant for `ctx.due`, and may take so long.
     pub fn begin_within(&mut self, op: Op, patience: Duration) {
         let patience_ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
-        let due = if crate::planted::is(&self.desk.plan, crate::planted::Bug::LatencyFromNow) {
+        let due = if self.desk.plan.has(crate::planted::Bug::LatencyFromNow) {
             self.now
         } else {
             self.due

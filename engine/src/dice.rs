@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::TryRng;
 use rand_distr::{Distribution, Exp, LogNormal};
 
-use crate::scenario::BotId;
+use crate::id::BotId;
 
 /// A bot's own dice (SplitMix64). What one bot draws never depends on what another bot does.
 ///

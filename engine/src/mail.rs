@@ -13,7 +13,7 @@
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::groups::GroupId;
-use crate::scenario::BotId;
+use crate::id::BotId;
 
 /// What one bot tells others.
 #[derive(Clone, Debug)]

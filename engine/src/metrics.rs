@@ -4,14 +4,16 @@
 //! conductor as it is and an empty one takes its place; percentiles are never averaged, histograms
 //! are added.
 
-use std::time::Duration;
-
-use hdrhistogram::Histogram;
-
 use crate::bots::State;
+use crate::id::BotId;
 use crate::links::{Cause, Lost};
 use crate::mail::MailCount;
-use crate::scenario::BotId;
+
+mod op;
+mod spread;
+
+pub use op::OpMeter;
+pub use spread::{LATENCY_MAX, Spread};
 
 /// An op by its index in [`Names::ops`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,190 +48,6 @@ impl Names {
     /// Names for ops alone.
     pub fn ops(ops: &[&str]) -> Names {
         Names { ops: ops.iter().map(ToString::to_string).collect(), ..Names::default() }
-    }
-}
-
-/// A histogram of whole numbers, made when first needed.
-#[derive(Clone, Debug)]
-pub struct Spread {
-    histogram: Option<Box<Histogram<u32>>>,
-    high: u64,
-    digits: u8,
-}
-
-/// Latencies up to here are told apart to three digits; longer ones count as this one.
-pub const LATENCY_MAX: Duration = Duration::from_secs(120);
-/// Values of a scenario's own up to here.
-const VALUE_MAX: u64 = 1 << 40;
-
-impl Spread {
-    /// For latencies, in microseconds, three digits.
-    pub fn of_latencies() -> Spread {
-        Spread { histogram: None, high: LATENCY_MAX.as_micros() as u64, digits: 3 }
-    }
-
-    /// For times inside the generator, in microseconds, two digits.
-    pub fn of_turns() -> Spread {
-        Spread { histogram: None, high: LATENCY_MAX.as_micros() as u64, digits: 2 }
-    }
-
-    /// For values of a scenario's own, three digits.
-    pub fn of_values() -> Spread {
-        Spread { histogram: None, high: VALUE_MAX, digits: 3 }
-    }
-
-    /// Makes the histogram now, so that it belongs to the fixed base and not to the bots.
-    pub fn made(mut self) -> Spread {
-        self.histogram();
-        self
-    }
-
-    fn histogram(&mut self) -> &mut Histogram<u32> {
-        let (high, digits) = (self.high, self.digits);
-        self.histogram.get_or_insert_with(|| {
-            Box::new(Histogram::new_with_max(high, digits).expect("2 or 3 digits, high > 2"))
-        })
-    }
-
-    /// Records a number.
-    pub fn record(&mut self, number: u64) {
-        self.histogram().saturating_record(number);
-    }
-
-    /// Records a time in microseconds, rounded up: nothing takes no time.
-    pub fn record_time(&mut self, time: Duration) {
-        let micros = time.as_nanos().div_ceil(1000);
-        self.record(u64::try_from(micros).unwrap_or(u64::MAX).max(1));
-    }
-
-    /// How many were recorded.
-    pub fn count(&self) -> u64 {
-        self.histogram.as_ref().map_or(0, |histogram| histogram.len())
-    }
-
-    /// The number that this share of the recorded ones does not exceed; 0 if there are none.
-    pub fn at(&self, quantile: f64) -> u64 {
-        match &self.histogram {
-            Some(histogram) if !histogram.is_empty() => {
-                histogram.value_at_quantile(quantile).min(histogram.max())
-            }
-            _ => 0,
-        }
-    }
-
-    /// The largest; 0 if there are none.
-    pub fn max(&self) -> u64 {
-        self.histogram.as_ref().map_or(0, |histogram| histogram.max())
-    }
-
-    /// The mean; 0 if there are none.
-    pub fn mean(&self) -> f64 {
-        self.histogram.as_ref().map_or(0.0, |histogram| histogram.mean())
-    }
-
-    /// Adds everything the other one recorded.
-    pub fn add(&mut self, other: &Spread) {
-        if let Some(theirs) = other.histogram.as_ref().filter(|theirs| !theirs.is_empty()) {
-            self.histogram().add(theirs.as_ref()).expect("histograms of one kind have one range");
-        }
-    }
-
-    /// Forgets everything recorded, keeps the memory.
-    pub fn clear(&mut self) {
-        if let Some(histogram) = self.histogram.as_mut().filter(|own| !own.is_empty()) {
-            histogram.reset();
-        }
-    }
-
-    /// The histogram itself, if anything was ever recorded.
-    pub fn inner(&self) -> Option<&Histogram<u32>> {
-        self.histogram.as_deref()
-    }
-}
-
-/// One op's counts.
-#[derive(Clone, Debug)]
-pub struct OpMeter {
-    /// Begun; each ends in one of the next three or is still in flight.
-    pub begun: u64,
-    /// Succeeded.
-    pub ok: u64,
-    /// Failed.
-    pub failed: u64,
-    /// Ran out of time.
-    pub timed_out: u64,
-    /// Cut off because the bot lost its link or ended.
-    pub cut: u64,
-    /// Meant to be given and could not be.
-    pub dropped: u64,
-    /// Answers that came after their op had ended.
-    pub late: u64,
-    /// From due to the end, of those that succeeded and, at their timeout, that timed out.
-    pub latency: Spread,
-    /// From the flush of its bytes to the end, of those that succeeded.
-    pub service: Spread,
-    /// From due to the end, of those that failed.
-    pub failed_latency: Spread,
-}
-
-impl OpMeter {
-    fn new() -> OpMeter {
-        OpMeter {
-            begun: 0,
-            ok: 0,
-            failed: 0,
-            timed_out: 0,
-            cut: 0,
-            dropped: 0,
-            late: 0,
-            latency: Spread::of_latencies().made(),
-            service: Spread::of_latencies().made(),
-            failed_latency: Spread::of_latencies(),
-        }
-    }
-
-    pub(crate) fn ended(&mut self, ok: bool, latency: Duration, service: Option<Duration>) {
-        if ok {
-            self.ok += 1;
-            self.latency.record_time(latency);
-            if let Some(service) = service {
-                self.service.record_time(service);
-            }
-        } else {
-            self.failed += 1;
-            self.failed_latency.record_time(latency);
-        }
-    }
-
-    pub(crate) fn timed_out(&mut self, timeout: Duration) {
-        self.timed_out += 1;
-        self.latency.record_time(timeout);
-    }
-
-    /// Begun and not ended.
-    pub fn in_flight(&self) -> i64 {
-        self.begun as i64 - (self.ok + self.failed + self.timed_out + self.cut) as i64
-    }
-
-    fn add(&mut self, other: &OpMeter) {
-        self.begun += other.begun;
-        self.ok += other.ok;
-        self.failed += other.failed;
-        self.timed_out += other.timed_out;
-        self.cut += other.cut;
-        self.dropped += other.dropped;
-        self.late += other.late;
-        self.latency.add(&other.latency);
-        self.service.add(&other.service);
-        self.failed_latency.add(&other.failed_latency);
-    }
-
-    fn clear(&mut self) {
-        (self.begun, self.ok, self.failed, self.timed_out) = (0, 0, 0, 0);
-        (self.cut, self.dropped, self.late) = (0, 0, 0);
-        self.latency.clear();
-        self.service.clear();
-        self.failed_latency.clear();
     }
 }
 

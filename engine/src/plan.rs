@@ -102,6 +102,19 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// Whether this bug is planted.
+    #[cfg(feature = "planted")]
+    pub(crate) fn has(&self, bug: crate::planted::Bug) -> bool {
+        self.planted == Some(bug)
+    }
+
+    /// Whether this bug is planted: never, in a build one runs.
+    #[cfg(not(feature = "planted"))]
+    #[allow(clippy::unused_self)]
+    pub(crate) const fn has(&self, _: crate::planted::Bug) -> bool {
+        false
+    }
+
     /// Checks what no run could do. The error names the field and what to give instead.
     pub fn check(&self) -> Result<(), PlanError> {
         let fault = |field, why: String| Err(PlanError { field, why });

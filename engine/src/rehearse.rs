@@ -53,11 +53,12 @@
 use std::time::Duration;
 
 use crate::conduct::{Command, CommandError};
+use crate::id::BotId;
 use crate::mail::MailRoom;
 use crate::net::sim::{Dice, Faults, SimNet, SimWorld};
 use crate::plan::{Plan, PlanError};
 use crate::report::Report;
-use crate::scenario::{BotId, Scenario};
+use crate::scenario::Scenario;
 use crate::shard::Life;
 use crate::time::Time;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::id::BotId;
 use crate::metrics::{Meter, Names, Population};
-use crate::scenario::BotId;
 use crate::time::Time;
 
 /// Where a run stands.

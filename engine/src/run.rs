@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
 use crate::conduct::{Command, CommandError, Conductor};
+use crate::id::BotId;
 use crate::mail::{MailRoom, offices};
 use crate::metrics::Meter;
 use crate::net::Net;
 use crate::net::mio::MioNet;
 use crate::plan::{Plan, PlanError, SHARDS_MAX};
 use crate::report::{Report, Snapshot};
-use crate::scenario::{BotId, Scenario};
+use crate::scenario::Scenario;
 use crate::shard::{Life, Note, Order, Parts, Peer, Shard, Turn};
 use crate::sys;
 use crate::time::Time;

@@ -2,43 +2,14 @@
 
 use densebots_protocols::Session;
 
+use crate::bots::Role;
 use crate::ctx::Ctx;
 use crate::dice::Rng;
 use crate::groups::GroupId;
+use crate::id::BotId;
 use crate::links::{Link, Lost};
 use crate::mail::Letter;
 use crate::metrics::{Names, Op};
-
-/// The number of a bot, unique in a run. `id % shards` is the shard it lives on.
-///
-/// Planned bots count up from the plan's first id; accepted bots and keepers have ids from
-/// [`BOTS_MAX`](crate::plan::BOTS_MAX) on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BotId(pub u32);
-
-impl std::fmt::Display for BotId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// How a bot came to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The plan launched it.
-    Planned,
-    /// A peer dialled the listening bot `by`.
-    Accepted {
-        /// The bot whose listener it was.
-        by: BotId,
-    },
-    /// A group came to be and wants a keeper: a bot without a link, at the group's home, that holds
-    /// what the group shares.
-    Keeper {
-        /// The group.
-        group: GroupId,
-    },
-}
 
 /// What bots do. `&self` is what all of them share and never changes: phrases, accounts, settings.
 ///

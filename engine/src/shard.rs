@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,16 +10,17 @@ use crossbeam_channel::{Receiver, Sender};
 use slab::Slab;
 
 use crate::bots::Bots;
-use crate::ctx::{Ctx, Desk, Outcome};
+use crate::ctx::{Ctx, Desk};
 use crate::flush::{Out, Pool};
 use crate::groups::Groups;
+use crate::id::BotId;
 use crate::limits::{SourceSpread, Sources};
 use crate::links::{Link, Links, NONE};
 use crate::mail::{Batch, Office};
 use crate::metrics::{Meter, Names};
 use crate::net::{Load, Net, Ready, Wake};
 use crate::plan::{Cohort, Plan};
-use crate::scenario::{BotId, Scenario};
+use crate::scenario::Scenario;
 use crate::time::Time;
 use crate::timers::Timers;
 
@@ -28,6 +28,7 @@ pub(crate) mod check;
 mod deliver;
 mod ends;
 mod launch;
+mod life;
 pub(crate) mod orders;
 mod sample;
 mod serve;
@@ -35,6 +36,7 @@ mod wake;
 mod wishes;
 mod write;
 
+pub use life::Life;
 pub(crate) use orders::{Note, Order};
 
 /// Bots launched and attempts begun in one turn: a connect costs the kernel about 40 µs.
@@ -154,46 +156,6 @@ impl<W: Wake> Peer<W> {
     }
 }
 
-/// What happened in the life of a bot, for an observer.
-#[derive(Debug)]
-pub enum Life<B> {
-    /// It was launched.
-    Started(BotId),
-    /// It is online (again).
-    Online(BotId),
-    /// It lost a link that was open.
-    Lost(BotId, crate::Lost),
-    /// It listens.
-    Listening(BotId, SocketAddr),
-    /// Bytes of a bot that the plan traces: said by it, or else heard by it.
-    Wire {
-        /// The bot.
-        bot: BotId,
-        /// When.
-        at: Time,
-        /// By the bot; otherwise by the peer.
-        said: bool,
-        /// As they travelled, inside the transport's encryption if it has one.
-        bytes: Box<[u8]>,
-    },
-    /// It ended, and this is its last state.
-    Ended(BotId, Outcome, B),
-}
-
-impl<B> Life<B> {
-    /// The same without the bot's last state, for observers of any scenario.
-    pub fn without_state(self) -> Life<()> {
-        match self {
-            Life::Started(bot) => Life::Started(bot),
-            Life::Online(bot) => Life::Online(bot),
-            Life::Lost(bot, lost) => Life::Lost(bot, lost),
-            Life::Listening(bot, at) => Life::Listening(bot, at),
-            Life::Wire { bot, at, said, bytes } => Life::Wire { bot, at, said, bytes },
-            Life::Ended(bot, outcome, _) => Life::Ended(bot, outcome, ()),
-        }
-    }
-}
-
 struct Listener<L> {
     generation: u32,
     bot: BotId,
@@ -257,7 +219,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let next = cohort.next_on(0, me, shards);
         let mut timers = Timers::with_capacity(room);
         #[cfg(feature = "planted")]
-        if crate::planted::is(&plan, crate::planted::Bug::LostCascade) {
+        if plan.has(crate::planted::Bug::LostCascade) {
             timers.plant_lost_cascade();
         }
         let _ = &mut timers;

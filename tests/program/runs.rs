@@ -11,8 +11,8 @@ const KEYS: &[(&str, &str)] = &[
     ("verdict", "passed trustworthy reasons"),
     (
         "bots",
-        "target launched peak_online min_online mean_online online_at_end seconds_below_target done \
-         failed reconnects respawned",
+        "target launched peak_online min_online mean_online online_at_end seconds_below_target \
+         done failed reconnects respawned",
     ),
     ("connect", "count rate_per_s p50_us p99_us max_us"),
     (

@@ -151,7 +151,7 @@ fn comments_and_literals_are_blanked_and_nothing_else() {
     let cases = [
         ("let a = \"x // y\"; // z\nlet b", "let a = \"      \";     \nlet b"),
         ("c('d'); e::<'f>(b'\\'', '\\n')", "c(' '); e::<'f>(b'  ', '  ')"),
-        ("g(r#\"h \"i\" \"#, j)", "g(r          #, j)"),
+        ("g(r#\"h \"i\" \"#, j)", "g(r         #, j)"),
         ("for_bar(\"\u{e9}\")", "for_bar(\"  \")"),
     ];
     for (text, code) in cases {

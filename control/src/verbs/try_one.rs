@@ -163,7 +163,8 @@ fn summary(report: &Report, scenario: &Builtin, traffic: Traffic, paint: Paint) 
         let longest = if op.latency.count() > 0 { micros(op.latency.max()) } else { "-".into() };
         let _ = writeln!(
             text,
-            "{name}: {} begun, {} ok, {} failed, {} timed out, {} without an answer, longest {longest}",
+            "{name}: {} begun, {} ok, {} failed, {} timed out, {} without an answer, \
+             longest {longest}",
             op.begun, op.ok, op.failed, op.timed_out, op.cut,
         );
     }

@@ -128,7 +128,7 @@ impl Cohort {
             Pace::Rate(rate) if rate <= 0.0 => return Time::NEVER,
             Pace::Rate(rate) => nth / rate,
             Pace::Climb { rate, ramp } => {
-                // Climbing, n(t) = rate * t^2 / (2 * ramp); afterwards n(t) = rate * (t - ramp / 2).
+                // Climbing, n(t) = rate * t^2 / (2 * ramp); then n(t) = rate * (t - ramp / 2).
                 let ramp = ramp.as_secs_f64();
                 let in_ramp = rate * ramp / 2.0;
                 if nth <= in_ramp {

@@ -8,12 +8,12 @@ use crossbeam_channel::{Receiver, Sender, select};
 
 use super::{Call, order, show, time_since};
 use crate::conduct::{CommandError, Conductor, Vitals};
+use crate::id::BotId;
 use crate::limits::Pulse;
 use crate::metrics::Meter;
 use crate::net::mio::Waker;
 use crate::plan::Plan;
 use crate::report::{Phase, Report, Snapshot};
-use crate::scenario::BotId;
 use crate::shard::{Note, Order};
 use crate::sys;
 use crate::time::Time;

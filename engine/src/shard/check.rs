@@ -3,10 +3,11 @@
 use super::Shard;
 use crate::bots::{Kind, State};
 use crate::groups::GroupId;
+use crate::id::BotId;
 use crate::links::{LinkState, NONE};
 use crate::metrics::{Meter, Op, Population};
 use crate::net::Net;
-use crate::scenario::{BotId, Scenario};
+use crate::scenario::Scenario;
 use crate::time::Time;
 use crate::timers::TICK;
 

@@ -4,12 +4,14 @@ use std::sync::atomic::Ordering;
 
 use super::{DELIVER_MAX, Delivery, Shard};
 use crate::bots::Kind;
+use crate::bots::Role;
 use crate::ctx::Outcome;
 use crate::groups::{Change, GroupId};
+use crate::id::BotId;
 use crate::mail::{Batch, Letter, Post};
 use crate::net::Net;
-use crate::planted::{self, Bug};
-use crate::scenario::{BotId, Role, Scenario};
+use crate::planted::Bug;
+use crate::scenario::Scenario;
 
 impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn deliver(&mut self) {
@@ -94,7 +96,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     fn hand_to_member(&mut self, member: BotId, letter: &Letter<S::Mail>) {
         let mut key = self.bots.key(member);
-        if key.is_none() && planted::is(&self.desk.plan, Bug::LetterToDead) {
+        if key.is_none() && self.desk.plan.has(Bug::LetterToDead) {
             key = self.bots.keys().next(); // whoever lies in a slot of the slab
         }
         let Some(key) = key else {
@@ -102,7 +104,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             return;
         };
         let member = letter.group.is_some_and(|group| self.bots.core(key).is_in(group));
-        if member || planted::is(&self.desk.plan, Bug::LetterToDead) {
+        if member || self.desk.plan.has(Bug::LetterToDead) {
             self.hand(key, letter);
         } else {
             self.desk.meter.mail.left += 1;

@@ -7,7 +7,7 @@ use crate::groups::GroupId;
 use crate::links::{LinkState, Lost, NONE};
 use crate::mail::Post;
 use crate::net::Net;
-use crate::planted::{self, Bug};
+use crate::planted::Bug;
 use crate::scenario::Scenario;
 use crate::time::Time;
 
@@ -115,7 +115,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             if reset { self.drop_link(link, true) } else { self.part_with_link(link) }
         }
         self.cut_flights(key);
-        if !planted::is(&self.desk.plan, Bug::GhostMember) {
+        if !self.desk.plan.has(Bug::GhostMember) {
             self.leave_groups(key);
         }
         self.timers.cancel(key);

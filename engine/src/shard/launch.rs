@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::{LAUNCH_MAX, QueuedDial, Shard};
+use crate::bots::Role;
 use crate::bots::{Alarm, State};
 use crate::dice::Rng;
+use crate::id::BotId;
 use crate::links::{LinkState, Lost};
 use crate::net::{Dial, Net};
-use crate::planted::{self, Bug};
-use crate::scenario::{BotId, Role, Scenario};
+use crate::planted::Bug;
+use crate::scenario::Scenario;
 use crate::time::Time;
 
 /// Room for dials that wait which a shard keeps.
@@ -99,7 +101,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     fn dial(&mut self, dial: &QueuedDial) {
         let mut generation = dial.generation;
-        if planted::is(&self.desk.plan, Bug::StaleGeneration) && self.bots.contains(dial.key) {
+        if self.desk.plan.has(Bug::StaleGeneration) && self.bots.contains(dial.key) {
             generation = self.bots.core(dial.key).generation;
         }
         let Some(slot) = self.bots.same(dial.key, generation) else { return };

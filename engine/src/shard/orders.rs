@@ -5,10 +5,11 @@ use crossbeam_channel::TryRecvError;
 use super::{Launching, Purpose, Shard, VISIT_MAX, Visit};
 use crate::bots::Kind;
 use crate::ctx::Outcome;
+use crate::id::BotId;
 use crate::metrics::{Meter, Population};
 use crate::net::Net;
 use crate::plan::{Cohort, Pace};
-use crate::scenario::{BotId, Scenario};
+use crate::scenario::Scenario;
 use crate::time::Time;
 
 /// From the conductor to every shard.
@@ -109,7 +110,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     /// Ends `count` bots, the highest ids first, and says which. None is ever chosen twice.
     fn remove(&mut self, count: usize, force: bool) -> Vec<BotId> {
-        let twice = crate::planted::is(&self.desk.plan, crate::planted::Bug::RemovedTwice);
+        let twice = self.desk.plan.has(crate::planted::Bug::RemovedTwice);
         let mut live: Vec<(BotId, u32)> = self
             .bots
             .keys()

@@ -3,11 +3,12 @@
 use densebots_protocols::{Session, Step, Stream};
 
 use super::{ACCEPT_MAX, CLOCK_EVERY, LISTENER, READ_MAX, Shard, UNREAD_MAX};
+use crate::bots::Role;
 use crate::dice::mix;
 use crate::links::{Cause, Link, LinkState, Lost, NONE};
 use crate::net::{Net, Ready};
-use crate::planted::{self, Bug};
-use crate::scenario::{Role, Scenario};
+use crate::planted::Bug;
+use crate::scenario::Scenario;
 
 /// What a look at an unread link came to.
 enum Heard {
@@ -60,7 +61,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             return;
         }
         let mut link = Link { key, generation };
-        if planted::is(&self.desk.plan, Bug::StaleGeneration) && self.desk.links.at_any(key) {
+        if self.desk.plan.has(Bug::StaleGeneration) && self.desk.links.at_any(key) {
             link = self.desk.links.link(key);
         }
         // An event for a link that is gone, whose place another may have taken.
@@ -88,7 +89,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     /// Puts a link on the "again" queue, once.
     pub(super) fn look_again(&mut self, link: Link) {
-        if planted::is(&self.desk.plan, Bug::LostAgain) && link.generation % 16 == 7 {
+        if self.desk.plan.has(Bug::LostAgain) && link.generation % 16 == 7 {
             return;
         }
         if let Some(slot) = self.desk.links.get(link) {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::{Shard, WAKE_MAX};
+use crate::bots::Role;
 use crate::bots::{Alarm, State};
 use crate::ctx::Outcome;
 use crate::links::{Cause, Link, LinkState, Lost};
 use crate::net::Net;
-use crate::planted::{self, Bug};
-use crate::scenario::{Role, Scenario};
+use crate::planted::Bug;
+use crate::scenario::Scenario;
 use crate::time::Time;
 
 impl<S: Scenario, N: Net> Shard<S, N> {
@@ -27,7 +28,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     /// A bot's timer fired: whatever of it is due happens, in the order op, alarm, wake.
     fn fire(&mut self, key: u32) {
         let generation = self.bots.core(key).generation;
-        if planted::is(&self.desk.plan, Bug::SecondWake) {
+        if self.desk.plan.has(Bug::SecondWake) {
             let core = &mut self.bots.at(key).core;
             if core.wake != Time::NEVER && core.next_moment() > self.now {
                 core.wake = self.now; // the timer of an earlier moment still stood: taken for it

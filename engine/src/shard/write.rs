@@ -4,7 +4,7 @@ use super::{Shard, WRITE_MAX};
 use crate::links::{Cause, Link, LinkState, Lost, NONE, Unsent};
 use crate::net::Net;
 use crate::plan::Close;
-use crate::planted::{self, Bug};
+use crate::planted::Bug;
 use crate::scenario::Scenario;
 use crate::time::Time;
 
@@ -67,7 +67,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             Err(error) => return self.lose(link.key, Lost::by(&error)),
         };
         self.desk.meter.sent += taken as u64;
-        if taken == bytes.len() || planted::is(&self.desk.plan, Bug::LostRest) {
+        if taken == bytes.len() || self.desk.plan.has(Bug::LostRest) {
             return;
         }
         let mut rest = self.pool.lend();
@@ -115,7 +115,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let slot = self.desk.links.at(link.key);
         if let Some(unsent) = slot.unsent.take() {
             self.desk.meter.blocked_us += self.now.since(unsent.counted).as_micros() as u64;
-            if !planted::is(&self.desk.plan, Bug::LeakyPool) {
+            if !self.desk.plan.has(Bug::LeakyPool) {
                 self.pool.take_back(unsent.bytes);
             }
         }
@@ -170,7 +170,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
         self.finishing = finishing;
         while let Some(&(until, link)) = self.closing.front() {
-            let stale = planted::is(&self.desk.plan, Bug::StaleGeneration);
+            let stale = self.desk.plan.has(Bug::StaleGeneration);
             let live = self.desk.links.live(link) || (stale && self.desk.links.at_any(link.key));
             if live && until > self.now {
                 break;
