@@ -57,6 +57,7 @@ pub struct Life {
 }
 
 #[derive(Clone, Debug)]
+#[allow(dead_code)] // when it was is for people
 pub struct Loss {
     pub at: Time,
     pub bot: BotId,

@@ -60,9 +60,9 @@ impl Gossip {
         let pause = self.think.draw(ctx.rng()).min(PAUSE_MAX);
         let due = if by_pace { ctx.due + pause } else { ctx.now + pause };
         if by_pace {
-            ctx.wake_at(due)
+            ctx.wake_at(due);
         } else {
-            ctx.wake_in(pause)
+            ctx.wake_in(pause);
         }
         self.book.open().set_wake(ctx.id, due);
     }

@@ -23,7 +23,6 @@ pub const FIRST_ID: u32 = 100;
 const BOTS: u32 = 32;
 
 pub struct World {
-    pub seed: u64,
     pub stage: Rehearsal,
     pub faults: Faults,
     pub bots: Engine,
@@ -95,7 +94,7 @@ impl Setting {
             seed,
             load,
             first_id: FIRST_ID,
-            capacity: 16,
+            capacity: [0, 16][pick(2) as usize],
             shards: 2,
             connecting_max: [2, 4, 8, 64][pick(4) as usize],
             connect_timeout: millis(1500),
@@ -180,7 +179,7 @@ impl World {
         let bots = stage
             .add_observed("bots", gossip, plan.clone(), move |now, life| note(&told, now, &life))
             .expect("a plan that can run");
-        World { seed, stage, faults, bots, target, book, target_book, plan, story }
+        World { stage, faults, bots, target, book, target_book, plan, story }
     }
 
     fn plan_stalls(&mut self, dice: &mut Dice) {
