@@ -11,14 +11,14 @@ use densebots_protocols::line::{Framing, Line};
 
 use crate::book::{Address, Book, Letter, Loss, Stay};
 
-pub const PING: Op = Op(0);
+pub(crate) const PING: Op = Op(0);
 const LINE_MAX: u32 = 1 << 15;
 /// The longest pause: everybody acts several times between the healing and the end.
 const PAUSE_MAX: Duration = Duration::from_millis(800);
-pub const GROUPS: u64 = 5;
+pub(crate) const GROUPS: u64 = 5;
 
 /// Bots that ping, talk in groups, come and go.
-pub struct Gossip {
+pub(crate) struct Gossip {
     pub book: Book,
     pub think: Think,
     /// The first id and one more than the last that letters are written to.
@@ -32,7 +32,7 @@ pub struct Gossip {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct Habits {
+pub(crate) struct Habits {
     pub publish: u64,
     pub direct: u64,
     pub all: u64,
@@ -42,7 +42,7 @@ pub struct Habits {
 }
 
 #[derive(Default)]
-pub struct Bot {
+pub(crate) struct Bot {
     /// What was said on this link and is to come back.
     said: VecDeque<u32>,
     next: u32,
@@ -60,9 +60,9 @@ impl Gossip {
         let pause = self.think.draw(ctx.rng()).min(PAUSE_MAX);
         let due = if by_pace { ctx.due + pause } else { ctx.now + pause };
         if by_pace {
-            ctx.wake_at(due)
+            ctx.wake_at(due);
         } else {
-            ctx.wake_in(pause)
+            ctx.wake_in(pause);
         }
         self.book.open().set_wake(ctx.id, due);
     }
@@ -271,7 +271,7 @@ impl Scenario for Gossip {
             if letter.from != written.from || letter.group != group {
                 book.wrong(ctx.now, format!("letter {number} came as {letter:?}"));
             }
-            matches!(written.to, Address::All) && number % 4 == 0
+            matches!(written.to, Address::All) && number.is_multiple_of(4)
         };
         if answer && !ctx.draining() {
             self.write(ctx, Address::Bot(letter.from));
@@ -309,7 +309,7 @@ impl Scenario for Gossip {
 }
 
 /// Says every line back. "hang up" gets a last word, and nothing follows.
-pub struct Echo {
+pub(crate) struct Echo {
     pub book: Book,
     pub listen: Vec<SocketAddr>,
 }
