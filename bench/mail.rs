@@ -55,10 +55,12 @@ impl Scenario for Tokens {
 
     fn on_mail(&self, (): &mut (), letter: &Letter<u32>, ctx: &mut Ctx<'_, Self>) {
         let turn = letter.body + 1;
-        if turn % GROUP == ctx.id.0 % GROUP && !ctx.draining()
-            && let Some(group) = letter.group {
-                ctx.publish(group, turn);
-            }
+        if turn % GROUP == ctx.id.0 % GROUP
+            && !ctx.draining()
+            && let Some(group) = letter.group
+        {
+            ctx.publish(group, turn);
+        }
     }
 }
 

@@ -304,7 +304,8 @@ impl Rehearsal {
         match due {
             Due::Shard(engine, shard) => {
                 self.turns = self.turns.wrapping_add(1);
-                let checked = self.check_every.is_some_and(|every| self.turns.is_multiple_of(every));
+                let checked =
+                    self.check_every.is_some_and(|every| self.turns.is_multiple_of(every));
                 self.engines[engine].turn(shard, checked)
             }
             Due::Peer(nth) => {

@@ -58,7 +58,6 @@ pub(crate) struct Life {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Loss {
-    pub at: Time,
     pub bot: BotId,
     pub token: Token,
     pub lost: Lost,
@@ -141,7 +140,7 @@ impl Pages {
     fn check_lateness(&mut self, bot: BotId, what: &str, now: Time, due: Time, most: Duration) {
         let shard = bot.0 as usize % self.shards.max(1);
         let stalls = self.stalls.iter().filter(|stall| stall.shard == shard);
-        if now > after_stalls(stalls, due, most) || now < due {
+        if now > after_stalls(&stalls, due, most) || now < due {
             self.wrong(now, format!("bot {bot} {what}, due {due:?}"));
         }
     }
@@ -150,18 +149,18 @@ impl Pages {
     pub(crate) fn overslept(&self, bot: BotId, due: Time, now: Time) -> bool {
         let shard = bot.0 as usize % self.shards.max(1);
         let stalls = self.stalls.iter().filter(|stall| stall.shard == shard);
-        now > after_stalls(stalls, due, TICK)
+        now > after_stalls(&stalls, due, TICK)
     }
 
     /// When mail written at `at` has arrived for certain, over two hops.
     pub(crate) fn arrived_by(&self, at: Time) -> Time {
-        after_stalls(self.stalls.iter(), at, MAIL_WITHIN)
+        after_stalls(&self.stalls.iter(), at, MAIL_WITHIN)
     }
 }
 
 /// `due + most`, moved behind every stall that it meets on the way.
 fn after_stalls<'a>(
-    stalls: impl Iterator<Item = &'a Stall> + Clone,
+    stalls: &(impl Iterator<Item = &'a Stall> + Clone),
     due: Time,
     most: Duration,
 ) -> Time {

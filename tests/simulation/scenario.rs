@@ -117,7 +117,7 @@ impl Gossip {
         let (id, now) = (ctx.id, ctx.now);
         let mut book = self.book.open();
         let stays = book.stays.iter_mut().filter(|stay| stay.bot == id && stay.group == group);
-        stays.for_each(|stay| drop(stay.until.get_or_insert(now)));
+        stays.for_each(|stay| _ = stay.until.get_or_insert(now));
     }
 
     fn act(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
@@ -287,7 +287,7 @@ impl Scenario for Gossip {
     }
 
     fn on_lost(&self, bot: &mut Bot, link: Link, why: &Lost, ctx: &mut Ctx<'_, Self>) {
-        let loss = Loss { at: ctx.now, bot: ctx.id, token: link.token(), lost: *why };
+        let loss = Loss { bot: ctx.id, token: link.token(), lost: *why };
         let mut book = self.book.open();
         book.losses.push(loss);
         let life = book.life(ctx.id);
@@ -348,7 +348,7 @@ impl Scenario for Echo {
     }
 
     fn on_lost(&self, (): &mut (), link: Link, why: &Lost, ctx: &mut Ctx<'_, Self>) {
-        let loss = Loss { at: ctx.now, bot: ctx.id, token: link.token(), lost: *why };
+        let loss = Loss { bot: ctx.id, token: link.token(), lost: *why };
         self.book.open().losses.push(loss);
     }
 }

@@ -23,7 +23,6 @@ pub(crate) const FIRST_ID: u32 = 100;
 const BOTS: u32 = 32;
 
 pub(crate) struct World {
-    pub seed: u64,
     pub stage: Rehearsal,
     pub faults: Faults,
     pub bots: Engine,
@@ -180,7 +179,7 @@ impl World {
         let bots = stage
             .add_observed("bots", gossip, plan.clone(), move |now, life| note(&told, now, &life))
             .expect("a plan that can run");
-        World { seed, stage, faults, bots, target, book, target_book, plan, story }
+        World { stage, faults, bots, target, book, target_book, plan, story }
     }
 
     fn plan_stalls(&mut self, dice: &mut Dice) {

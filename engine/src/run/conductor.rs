@@ -144,7 +144,7 @@ impl Lead {
         for (shard, given) in self.conductor.orders() {
             match shard {
                 Some(shard) => order(&self.crew[shard], given),
-                None => self.crew.iter().for_each(|member| order(member, given.clone())),
+                None => self.crew.iter().for_each(|member| order(member, given)),
             }
         }
         for (ticket, ids) in self.conductor.removed() {

@@ -93,9 +93,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             return;
         }
         if let Some(slot) = self.desk.links.get(link)
-            && !std::mem::replace(&mut slot.flags.again, true) {
-                self.again.push_back(link);
-            }
+            && !std::mem::replace(&mut slot.flags.again, true)
+        {
+            self.again.push_back(link);
+        }
     }
 
     fn serve_again(&mut self, link: Link) {
