@@ -42,7 +42,7 @@ impl Scenario for Tokens {
     fn on_start(&self, (): &mut (), _: BotRole, ctx: &mut Ctx<'_, Self>) {
         ctx.ready();
         ctx.join(GroupId::numbered(u64::from(ctx.id.0 / GROUP)));
-        if ctx.id.0 % GROUP == 0 {
+        if ctx.id.0.is_multiple_of(GROUP) {
             ctx.wake_in(Duration::from_secs(1)); // by then everybody has joined
         }
     }
@@ -55,10 +55,11 @@ impl Scenario for Tokens {
 
     fn on_mail(&self, (): &mut (), letter: &Letter<u32>, ctx: &mut Ctx<'_, Self>) {
         let turn = letter.body + 1;
-        if turn % GROUP == ctx.id.0 % GROUP && !ctx.draining() {
-            if let Some(group) = letter.group {
-                ctx.publish(group, turn);
-            }
+        if turn % GROUP == ctx.id.0 % GROUP
+            && !ctx.draining()
+            && let Some(group) = letter.group
+        {
+            ctx.publish(group, turn);
         }
     }
 }

@@ -51,6 +51,7 @@ pub(crate) struct Desk<S: Scenario> {
     pub(crate) draining: bool,
 }
 
+#[derive(Clone, Copy)]
 pub(crate) enum Wish {
     Dial(Option<SocketAddr>),
     Redial,
@@ -298,6 +299,7 @@ impl<S: Scenario> Ctx<'_, S> {
     }
 
     /// A letter to every bot but this one.
+    #[allow(clippy::needless_pass_by_value)] // as `publish` and `send_to` take it
     pub fn send_all(&mut self, body: S::Mail) -> bool {
         let shards = self.desk.office.shards();
         let mut all = true;

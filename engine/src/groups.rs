@@ -23,7 +23,7 @@ impl GroupId {
 
     /// The group of this number. Numbers and names are apart.
     pub fn numbered(number: u64) -> GroupId {
-        GroupId::spread(number ^ 0x5EED_0F_96_0C5)
+        GroupId::spread(number ^ 0x05EE_D0F9_60C5)
     }
 
     fn spread(hash: u64) -> GroupId {

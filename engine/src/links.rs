@@ -140,7 +140,8 @@ pub(crate) struct Slot<S> {
     pub(crate) flags: Flags,
     /// When the attempt began; latency of the connect counts from here.
     pub(crate) since: Time,
-    /// Bytes of an unfinished unit. Heap only while there are some.
+    /// Bytes of an unfinished unit. Heap only while there are some: one word instead of three.
+    #[allow(clippy::box_collection)]
     pub(crate) unread: Option<Box<Vec<u8>>>,
     /// Bytes the socket refused. Heap only while there are some.
     pub(crate) unsent: Option<Box<Unsent>>,
@@ -169,6 +170,8 @@ pub(crate) struct Flags {
 
 /// Bytes that wait until the socket takes them.
 pub(crate) struct Unsent {
+    /// As the pool lends it.
+    #[allow(clippy::box_collection)]
     pub(crate) bytes: Box<Vec<u8>>,
     /// How many of them are sent.
     pub(crate) sent: usize,

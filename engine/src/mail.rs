@@ -174,9 +174,9 @@ impl<M> Office<M> {
         let most = self.outbox_max * times;
         let free = self.outboxes[shard].posts.len() < most;
         if free {
-            self.count.written += 1
+            self.count.written += 1;
         } else {
-            self.count.dropped += 1
+            self.count.dropped += 1;
         }
         free
     }

@@ -9,7 +9,6 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
 use crate::conduct::{Command, CommandError, Conductor};
 use crate::id::BotId;
-use crate::net::Net;
 use crate::plan::{Plan, PlanError, SHARDS_MAX};
 use crate::report::{Report, Snapshot};
 use crate::scenario::Scenario;

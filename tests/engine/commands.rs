@@ -94,7 +94,7 @@ fn nobody_comes_while_the_run_is_paused() {
     let settled = until(&run, "those on their way", |snapshot| {
         snapshot.second.population.online == launched(snapshot)
     });
-    let later = (0..10).filter_map(|_| run.snapshot(crate::ground::PATIENCE)).last();
+    let later = (0..10).filter_map(|_| run.snapshot(crate::ground::PATIENCE)).next_back();
     assert_eq!(launched(&later.expect("snapshots go on")), launched(&settled));
     assert!(launched(&settled) < 2000);
     run.command(Command::Resume).expect("the run goes on");

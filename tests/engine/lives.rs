@@ -60,7 +60,7 @@ impl Scenario for Census {
         ctx.shift(HERE, -1);
         ctx.record(NUMBER, number);
         *own = 10 * number;
-        if number % 3 == 0 { ctx.give_up("a third") } else { ctx.quit() }
+        if number.is_multiple_of(3) { ctx.give_up("a third") } else { ctx.quit() }
     }
 }
 
@@ -86,7 +86,7 @@ fn every_bot_tells_its_life_its_outcome_and_its_value() {
     }
     assert_eq!((started, online), (30, 30));
     let expected = (1..=30).map(|id: u32| {
-        let outcome = if id % 3 == 0 { Outcome::Failed("a third") } else { Outcome::Done };
+        let outcome = if id.is_multiple_of(3) { Outcome::Failed("a third") } else { Outcome::Done };
         (id, (outcome, u64::from(10 * id)))
     });
     assert_eq!(ended, expected.collect());

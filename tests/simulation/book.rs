@@ -10,24 +10,24 @@ use densebots_engine::{BotId, Lost, Time};
 
 /// One book for all bots of an engine; one thread drives a simulation, so nobody waits for it.
 #[derive(Clone, Default)]
-pub struct Book(Arc<Mutex<Pages>>);
+pub(crate) struct Book(Arc<Mutex<Pages>>);
 
 impl Book {
-    pub fn open(&self) -> MutexGuard<'_, Pages> {
+    pub(crate) fn open(&self) -> MutexGuard<'_, Pages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A time in which a shard got no turns.
 #[derive(Clone, Copy, Debug)]
-pub struct Stall {
+pub(crate) struct Stall {
     pub shard: usize,
     pub from: Time,
     pub until: Time,
 }
 
 #[derive(Default)]
-pub struct Pages {
+pub(crate) struct Pages {
     pub shards: usize,
     pub stalls: Vec<Stall>,
     /// What was seen that must not be.
@@ -42,7 +42,7 @@ pub struct Pages {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Life {
+pub(crate) struct Life {
     pub started: Time,
     pub ended: Option<Time>,
     /// The end as the engine told it.
@@ -57,23 +57,21 @@ pub struct Life {
 }
 
 #[derive(Clone, Debug)]
-#[allow(dead_code)] // when it was is for people
-pub struct Loss {
-    pub at: Time,
+pub(crate) struct Loss {
     pub bot: BotId,
     pub token: Token,
     pub lost: Lost,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Address {
+pub(crate) enum Address {
     Group(u64),
     Bot(BotId),
     All,
 }
 
 #[derive(Clone, Debug)]
-pub struct Letter {
+pub(crate) struct Letter {
     pub from: BotId,
     pub to: Address,
     pub at: Time,
@@ -82,7 +80,7 @@ pub struct Letter {
 
 /// A bot in a group.
 #[derive(Clone, Debug)]
-pub struct Stay {
+pub(crate) struct Stay {
     pub group: u64,
     pub bot: BotId,
     pub from: Time,
@@ -93,16 +91,16 @@ pub struct Stay {
 const MAIL_WITHIN: Duration = Duration::from_millis(100);
 
 impl Pages {
-    pub fn wrong(&mut self, at: Time, what: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, at: Time, what: impl Into<String>) {
         self.wrong.push(format!("at {at:?}, {}", what.into()));
     }
 
-    pub fn life(&mut self, bot: BotId) -> &mut Life {
+    pub(crate) fn life(&mut self, bot: BotId) -> &mut Life {
         self.lives.entry(bot).or_default()
     }
 
     /// A run begins: nothing of an earlier one is left.
-    pub fn start(&mut self, bot: BotId, now: Time, due: Time) {
+    pub(crate) fn start(&mut self, bot: BotId, now: Time, due: Time) {
         self.check_lateness(bot, "started", now, due, Duration::ZERO);
         self.stop(bot, now);
         let life = self.life(bot);
@@ -116,7 +114,7 @@ impl Pages {
     }
 
     /// A run ends: no wake, no group.
-    pub fn stop(&mut self, bot: BotId, now: Time) {
+    pub(crate) fn stop(&mut self, bot: BotId, now: Time) {
         let life = self.life(bot);
         (life.wake, life.online) = (None, false);
         life.links.clear();
@@ -125,12 +123,12 @@ impl Pages {
         }
     }
 
-    pub fn set_wake(&mut self, bot: BotId, due: Time) {
+    pub(crate) fn set_wake(&mut self, bot: BotId, due: Time) {
         self.life(bot).wake = Some(due);
     }
 
     /// A wake came: the one that was set, once, not early, and late only behind a stall.
-    pub fn woken(&mut self, bot: BotId, now: Time, due: Time) {
+    pub(crate) fn woken(&mut self, bot: BotId, now: Time, due: Time) {
         match self.life(bot).wake.take() {
             Some(set) if set == due && due <= now => {}
             set => self.wrong(now, format!("bot {bot} woke for {due:?}; set was {set:?}")),
@@ -142,27 +140,27 @@ impl Pages {
     fn check_lateness(&mut self, bot: BotId, what: &str, now: Time, due: Time, most: Duration) {
         let shard = bot.0 as usize % self.shards.max(1);
         let stalls = self.stalls.iter().filter(|stall| stall.shard == shard);
-        if now > after_stalls(stalls, due, most) || now < due {
+        if now > after_stalls(&stalls, due, most) || now < due {
             self.wrong(now, format!("bot {bot} {what}, due {due:?}"));
         }
     }
 
     /// Whether a wake of this bot that is still set should have come by now.
-    pub fn overslept(&self, bot: BotId, due: Time, now: Time) -> bool {
+    pub(crate) fn overslept(&self, bot: BotId, due: Time, now: Time) -> bool {
         let shard = bot.0 as usize % self.shards.max(1);
         let stalls = self.stalls.iter().filter(|stall| stall.shard == shard);
-        now > after_stalls(stalls, due, TICK)
+        now > after_stalls(&stalls, due, TICK)
     }
 
     /// When mail written at `at` has arrived for certain, over two hops.
-    pub fn arrived_by(&self, at: Time) -> Time {
-        after_stalls(self.stalls.iter(), at, MAIL_WITHIN)
+    pub(crate) fn arrived_by(&self, at: Time) -> Time {
+        after_stalls(&self.stalls.iter(), at, MAIL_WITHIN)
     }
 }
 
 /// `due + most`, moved behind every stall that it meets on the way.
 fn after_stalls<'a>(
-    stalls: impl Iterator<Item = &'a Stall> + Clone,
+    stalls: &(impl Iterator<Item = &'a Stall> + Clone),
     due: Time,
     most: Duration,
 ) -> Time {

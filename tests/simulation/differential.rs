@@ -49,7 +49,7 @@ fn outcome(seed: u64, shards: usize, habits: Habits) -> BTreeMap<BotId, Sum> {
 }
 
 /// Compares one shard with four, and asks that something happened.
-pub fn compare(seed: u64, habits: Habits) {
+pub(crate) fn compare(seed: u64, habits: Habits) {
     let (one, four) = (outcome(seed, 1, habits), outcome(seed, 4, habits));
     assert!(one.len() >= 32 && one.values().all(|sum| sum.1 > 0), "seed {seed}: {one:?}");
     assert!(one.values().map(|sum| sum.0).sum::<u64>() > 100, "seed {seed}: {one:?}");
@@ -62,7 +62,7 @@ pub fn compare(seed: u64, habits: Habits) {
 }
 
 /// Bots that talk and stay, and bots that come and go.
-pub const HABITS: [Habits; 2] = [
+pub(crate) const HABITS: [Habits; 2] = [
     Habits { publish: 200, direct: 100, all: 0, wander: 0, hang_up: 0, quit: 0 },
     Habits { publish: 0, direct: 0, all: 0, wander: 0, hang_up: 10, quit: 20 },
 ];

@@ -7,7 +7,7 @@ use densebots_engine::{BotId, Time};
 use crate::book::{Address, Letter, Pages};
 
 /// Compares everything heard with everything written. `end` is when the run began to drain.
-pub fn check(book: &Pages, end: Time) -> Vec<String> {
+pub(crate) fn check(book: &Pages, end: Time) -> Vec<String> {
     let mut wrong = Vec::new();
     let heard = by_letter(book, &mut wrong);
     for (number, letter) in book.letters.iter().enumerate() {

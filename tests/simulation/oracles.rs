@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_millis(2500);
 const PROMPT: Duration = Duration::from_millis(300);
 
 /// Plays the world of a seed. Says what was wrong with it, and the hash of its trace.
-pub fn trial(mut world: World) -> (Vec<String>, u64, World) {
+pub(crate) fn trial(mut world: World) -> (Vec<String>, u64, World) {
     let mut wrong = Vec::new();
     let played = world.play(|world| wrong.extend(liveness(world)));
     wrong.extend(played.err().map(|broken| broken.to_string()));

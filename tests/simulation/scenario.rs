@@ -11,14 +11,14 @@ use densebots_protocols::line::{Framing, Line};
 
 use crate::book::{Address, Book, Letter, Loss, Stay};
 
-pub const PING: Op = Op(0);
+pub(crate) const PING: Op = Op(0);
 const LINE_MAX: u32 = 1 << 15;
 /// The longest pause: everybody acts several times between the healing and the end.
 const PAUSE_MAX: Duration = Duration::from_millis(800);
-pub const GROUPS: u64 = 5;
+pub(crate) const GROUPS: u64 = 5;
 
 /// Bots that ping, talk in groups, come and go.
-pub struct Gossip {
+pub(crate) struct Gossip {
     pub book: Book,
     pub think: Think,
     /// The first id and one more than the last that letters are written to.
@@ -32,7 +32,7 @@ pub struct Gossip {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct Habits {
+pub(crate) struct Habits {
     pub publish: u64,
     pub direct: u64,
     pub all: u64,
@@ -42,7 +42,7 @@ pub struct Habits {
 }
 
 #[derive(Default)]
-pub struct Bot {
+pub(crate) struct Bot {
     /// What was said on this link and is to come back.
     said: VecDeque<u32>,
     next: u32,
@@ -117,7 +117,7 @@ impl Gossip {
         let (id, now) = (ctx.id, ctx.now);
         let mut book = self.book.open();
         let stays = book.stays.iter_mut().filter(|stay| stay.bot == id && stay.group == group);
-        stays.for_each(|stay| drop(stay.until.get_or_insert(now)));
+        stays.for_each(|stay| _ = stay.until.get_or_insert(now));
     }
 
     fn act(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
@@ -271,7 +271,7 @@ impl Scenario for Gossip {
             if letter.from != written.from || letter.group != group {
                 book.wrong(ctx.now, format!("letter {number} came as {letter:?}"));
             }
-            matches!(written.to, Address::All) && number % 4 == 0
+            matches!(written.to, Address::All) && number.is_multiple_of(4)
         };
         if answer && !ctx.draining() {
             self.write(ctx, Address::Bot(letter.from));
@@ -287,7 +287,7 @@ impl Scenario for Gossip {
     }
 
     fn on_lost(&self, bot: &mut Bot, link: Link, why: &Lost, ctx: &mut Ctx<'_, Self>) {
-        let loss = Loss { at: ctx.now, bot: ctx.id, token: link.token(), lost: *why };
+        let loss = Loss { bot: ctx.id, token: link.token(), lost: *why };
         let mut book = self.book.open();
         book.losses.push(loss);
         let life = book.life(ctx.id);
@@ -309,7 +309,7 @@ impl Scenario for Gossip {
 }
 
 /// Says every line back. "hang up" gets a last word, and nothing follows.
-pub struct Echo {
+pub(crate) struct Echo {
     pub book: Book,
     pub listen: Vec<SocketAddr>,
 }
@@ -348,7 +348,7 @@ impl Scenario for Echo {
     }
 
     fn on_lost(&self, (): &mut (), link: Link, why: &Lost, ctx: &mut Ctx<'_, Self>) {
-        let loss = Loss { at: ctx.now, bot: ctx.id, token: link.token(), lost: *why };
+        let loss = Loss { bot: ctx.id, token: link.token(), lost: *why };
         self.book.open().losses.push(loss);
     }
 }

@@ -13,16 +13,16 @@ use crate::book::{Book, Stall};
 use crate::scenario::{Echo, Gossip, Habits};
 
 /// No fault begins after this.
-pub const HEAL: Time = Time::from_nanos(9_000_000_000);
+pub(crate) const HEAL: Time = Time::from_nanos(9_000_000_000);
 /// Everybody has got online and finished an op by then; the bots' run drains.
-pub const DRAIN: Time = Time::from_nanos(14_000_000_000);
+pub(crate) const DRAIN: Time = Time::from_nanos(14_000_000_000);
 /// The run is over by then.
-pub const END: Time = Time::from_nanos(19_000_000_000);
+pub(crate) const END: Time = Time::from_nanos(19_000_000_000);
 
-pub const FIRST_ID: u32 = 100;
+pub(crate) const FIRST_ID: u32 = 100;
 const BOTS: u32 = 32;
 
-pub struct World {
+pub(crate) struct World {
     pub stage: Rehearsal,
     pub faults: Faults,
     pub bots: Engine,
@@ -43,7 +43,7 @@ fn at_millis(count: u64) -> Time {
 }
 
 /// What is decided for a world before it begins.
-pub struct Setting {
+pub(crate) struct Setting {
     pub faults: Faults,
     pub plan: Plan,
     pub habits: Habits,
@@ -55,7 +55,7 @@ pub struct Setting {
 
 impl Setting {
     /// A swarm: every kind of thing is absent in a good part of all seeds.
-    pub fn of(seed: u64) -> Setting {
+    pub(crate) fn of(seed: u64) -> Setting {
         let mut dice = Dice::new(seed);
         let faults = Faults::swarm(&mut dice);
         let mut pick = |some: u64| dice.below(some);
@@ -121,7 +121,7 @@ impl Setting {
 
 impl World {
     /// The world of a seed, with commands and stalls.
-    pub fn of(seed: u64, adjust: impl FnOnce(&mut Setting)) -> World {
+    pub(crate) fn of(seed: u64, adjust: impl FnOnce(&mut Setting)) -> World {
         let mut setting = Setting::of(seed);
         adjust(&mut setting);
         let mut world = World::with(seed, setting);
@@ -137,7 +137,7 @@ impl World {
     }
 
     /// A world without commands and stalls.
-    pub fn with(seed: u64, setting: Setting) -> World {
+    pub(crate) fn with(seed: u64, setting: Setting) -> World {
         let Setting { faults, plan, habits, think, login, padding, mail } = setting;
         let mut stage = Rehearsal::new(seed, faults.clone());
         // A recount costs as much as the turn; what is wrong mostly stays wrong for a while.
@@ -218,7 +218,7 @@ impl World {
     }
 
     /// The whole run: `before_drain` looks at it when everybody should be well.
-    pub fn play(&mut self, before_drain: impl FnOnce(&mut World)) -> Result<(), Broken> {
+    pub(crate) fn play(&mut self, before_drain: impl FnOnce(&mut World)) -> Result<(), Broken> {
         self.stage.run_until(DRAIN)?;
         before_drain(self);
         let now = self.stage.now();
@@ -230,7 +230,7 @@ impl World {
     }
 
     /// Ends the target too.
-    pub fn close(&mut self) -> Result<(), Broken> {
+    pub(crate) fn close(&mut self) -> Result<(), Broken> {
         let now = self.stage.now();
         self.stage.command(self.target, now, Command::Stop);
         self.stage.run_to_end(now + Duration::from_secs(5))
@@ -238,7 +238,7 @@ impl World {
 }
 
 /// Where the target listens.
-pub fn endpoints() -> Vec<Endpoint> {
+pub(crate) fn endpoints() -> Vec<Endpoint> {
     let endpoint = |nth: u16| Endpoint {
         name: format!("e{nth}"),
         address: ([127, 0, 0, 1], 7001 + nth).into(),

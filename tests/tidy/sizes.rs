@@ -11,9 +11,8 @@ const LINE_MAX: usize = 100;
 const LONG_FILES: &[(&str, usize, &str)] = &[];
 
 /// Functions that may be longer: path, name, lines, and why.
-const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
-    ("engine/src/shard.rs", "new", 85, "one line a field"),
-];
+const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] =
+    &[("engine/src/shard.rs", "new", 85, "one line a field")];
 
 #[test]
 fn files_functions_and_lines_are_small() {

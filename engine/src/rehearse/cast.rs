@@ -163,7 +163,7 @@ impl<S: Scenario> Cast<S> {
                 None => 0..self.crew.len(),
             };
             for member in &self.crew[to] {
-                if member.orders.send(order.clone()).is_ok() {
+                if member.orders.send(order).is_ok() {
                     member.waker.wake();
                 }
             }

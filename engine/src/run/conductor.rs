@@ -120,7 +120,7 @@ impl Lead {
         for (shard, given) in self.conductor.orders() {
             match shard {
                 Some(shard) => self.crew[shard].order(given),
-                None => self.crew.iter().for_each(|member| member.order(given.clone())),
+                None => self.crew.iter().for_each(|member| member.order(given)),
             }
         }
         for (ticket, ids) in self.conductor.removed() {

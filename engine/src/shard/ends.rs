@@ -91,10 +91,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if slot.flags.counted {
             self.dialling -= 1;
         }
-        if slot.state != LinkState::Dialling {
-            if let Some(count) = self.desk.meter.endpoints.get_mut(usize::from(slot.endpoint)) {
-                count.open -= 1;
-            }
+        if slot.state != LinkState::Dialling
+            && let Some(count) = self.desk.meter.endpoints.get_mut(usize::from(slot.endpoint))
+        {
+            count.open -= 1;
         }
         for buffer in slot.unread.into_iter().chain(slot.unsent.map(|unsent| unsent.bytes)) {
             self.pool.take_back(buffer);

@@ -13,7 +13,7 @@ use crate::scenario::Scenario;
 use crate::time::Time;
 
 /// From the conductor to every shard.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Order {
     /// More bots.
     Launch(Cohort),

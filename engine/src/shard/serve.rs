@@ -92,10 +92,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if self.desk.plan.has(Bug::LostAgain) && link.generation % 16 == 7 {
             return;
         }
-        if let Some(slot) = self.desk.links.get(link) {
-            if !std::mem::replace(&mut slot.flags.again, true) {
-                self.again.push_back(link);
-            }
+        if let Some(slot) = self.desk.links.get(link)
+            && !std::mem::replace(&mut slot.flags.again, true)
+        {
+            self.again.push_back(link);
         }
     }
 
