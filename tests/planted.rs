@@ -1,7 +1,7 @@
 //! Bugs planted in the engine: each is caught by an oracle, and without it the seed passes.
 //!
 //! `cargo test -p densebots-tests --features planted --test planted -- --nocapture`
-#![allow(missing_docs)]
+#![allow(missing_docs, unreachable_pub)]
 
 #[path = "simulation/book.rs"]
 mod book;

@@ -2,7 +2,7 @@
 //!
 //! A seed that fails prints how to repeat it:
 //! `DENSEBOTS_SEED=7 cargo test -p densebots-tests --test simulation one_seed -- --nocapture`
-#![allow(missing_docs)]
+#![allow(missing_docs, unreachable_pub)]
 
 #[path = "simulation/book.rs"]
 mod book;

@@ -88,7 +88,8 @@ pub(crate) struct LoadFlags {
     /// The ids to run, first and last: a part of a larger population
     #[arg(long, value_name = "A..B", conflicts_with = "bots")]
     pub ids: Option<String>,
-    /// Bots arrive at this rate (10k/s unless given; 100/s at a target that is not loopback)
+    /// Bots arrive at this rate (10k/s unless given, or what brings all in within 35 s;
+    /// 100/s at a target that is not loopback)
     #[arg(long, value_name = "R/s", value_parser = units::rate)]
     pub arrive: Option<f64>,
     /// Bots arrive evenly over this time; with --open, the rate climbs for so long

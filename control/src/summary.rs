@@ -7,6 +7,7 @@ use densebots_engine::metrics::OpMeter;
 use densebots_engine::{LIMITED_SHARE, Report};
 
 use crate::paint::Paint;
+use crate::target::Cost;
 use crate::units::{grouped, micros, per_second, several, size, span};
 use crate::wire::Heading;
 use figures::{Figures, carried, is_timeout};
@@ -28,6 +29,8 @@ pub(crate) struct Summary<'a> {
     pub timeout: Duration,
     /// Remarks of the program itself: a report that was not written, a target that ended.
     pub notes: &'a [String],
+    /// What the embedded target has cost.
+    pub(crate) target: Cost,
     /// Colours.
     pub paint: Paint,
 }
@@ -299,6 +302,14 @@ impl Summary<'_> {
             micros(meter.turn.at(0.99)),
         ));
         lines.push(format!("{:11}{}", "", self.limited()));
+        if self.heading.embedded {
+            lines.push(format!(
+                "{}CPU {}, memory {} at most",
+                self.label("target"),
+                span(self.target.cpu),
+                size(self.target.rss_bytes),
+            ));
+        }
     }
 
     fn limited(&self) -> String {

@@ -3,6 +3,7 @@
 //! It holds the other end of its standard input. However we end, that end closes, and so it ends
 //! too. It says where it listens on its standard output, an address a line.
 
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
@@ -71,6 +72,11 @@ impl Embedded {
         self.addresses.iter().map(endpoint).collect()
     }
 
+    /// What it has cost so far; nothing once it has ended.
+    pub(crate) fn cost(&self) -> Cost {
+        Cost::of(&format!("/proc/{}", self.child.id())).unwrap_or_default()
+    }
+
     /// How it ended, if it did before it was told to.
     pub(crate) fn ended_early(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
@@ -86,6 +92,30 @@ impl Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         let _ = self.end();
+    }
+}
+
+/// What a process has cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    /// CPU time, user and system.
+    pub(crate) cpu: Duration,
+    /// Anonymous memory now.
+    pub(crate) rss_bytes: u64,
+}
+
+impl Cost {
+    fn of(process: &str) -> Option<Cost> {
+        let stat = fs::read_to_string(format!("{process}/stat")).ok()?;
+        // Behind the name, which may hold anything, come the fields from the third on.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+        let status = fs::read_to_string(format!("{process}/status")).ok()?;
+        let memory = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+        let kib: u64 = memory.split_whitespace().next()?.parse().ok()?;
+        let second = rustix::param::clock_ticks_per_second().max(1) as f64;
+        let cpu = Duration::from_secs_f64(ticks as f64 / second);
+        Some(Cost { cpu, rss_bytes: kib * 1024 })
     }
 }
 
@@ -124,4 +154,15 @@ pub(crate) fn live(
     let _ = io::stdin().read_to_end(&mut Vec::new());
     std::mem::forget(run); // the kernel closes a million sockets faster than we would
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_a_cost_as_long_as_it_lives() {
+        assert!(Cost::of("/proc/self").is_some_and(|cost| cost.rss_bytes > 0));
+        assert!(Cost::of("/proc/nobody").is_none());
+    }
 }

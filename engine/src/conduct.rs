@@ -83,6 +83,11 @@ impl Conductor {
         let cohort = plan.load.cohort(plan.first_id);
         let endpoints = plan.endpoints.iter().map(|e| e.name.clone()).collect();
         let meter = Meter::new(&names, plan.endpoints.len());
+        // An open load without a ramp is at its rate from the first moment on.
+        let phase = match plan.load {
+            Load::Open { ramp, .. } if ramp.is_zero() => Phase::Hold,
+            _ => Phase::Ramp,
+        };
         let target = match plan.load {
             Load::Closed { bots, .. } => u64::from(bots),
             Load::Open { .. } => 0,
@@ -108,7 +113,7 @@ impl Conductor {
         };
         Conductor {
             shards,
-            phase: Phase::Ramp,
+            phase,
             since: Time::ZERO,
             paused: false,
             pace: match plan.load {
@@ -125,7 +130,7 @@ impl Conductor {
             sampled: vec![false; shards],
             second: meter,
             second_from: Time::ZERO,
-            second_phase: Phase::Ramp,
+            second_phase: phase,
             busiest: 0.0,
             delayed: false,
             grew: Time::ZERO,

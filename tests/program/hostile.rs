@@ -35,21 +35,19 @@ fn a_target_that_says_nothing_times_out() {
 /// Their bots come and go until the run has seen enough of it, which takes its time: together.
 #[test]
 fn targets_that_close_reset_or_babble_are_named() {
-    let cases: [(fn(TcpStream), &str, &str); 4] = [
-        (peers::closes, "closed by peer", "target"),
-        (peers::resets, "reset", "target or network"),
-        (peers::garbage, "violation", "target"),
-        (peers::endless_line, "violation", "target"),
-    ];
     thread::scope(|scope| {
-        for (behave, cause, blame) in cases {
+        let case = |behave: fn(TcpStream), cause: &'static str, blame: &'static str| {
             scope.spawn(move || {
                 let (lost, report) = against(peer(behave), "--conns 20", cause);
                 assert!(lost >= 20, "{cause}: {}", report["lost"]);
                 assert_eq!(report["lost"][0]["blame"], blame, "{}", report["lost"]);
                 assert_eq!(report["verdict"]["passed"], false, "{cause}");
             });
-        }
+        };
+        case(peers::closes, "closed by peer", "target");
+        case(peers::resets, "reset", "target or network");
+        case(peers::garbage, "violation", "target");
+        case(peers::endless_line, "violation", "target");
     });
 }
 

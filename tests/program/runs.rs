@@ -128,7 +128,7 @@ fn nobody_online_ends_with_3_and_says_who_refused() {
 #[test]
 fn untrustworthy_figures_end_with_5_under_strict_alone() {
     // Nobody leaves, so the arrivals that follow find no room: load is dropped.
-    let words = "--open 50/s --conns 5 --for 2s --drain 1s";
+    let words = "--open 50/s --conns 5 --for 4s --drain 1s";
     let lenient = run(words).with(0);
     assert!(lenient.out.contains("trustworthy: no, because"), "{}", lenient.out);
     run(&format!("{words} --strict")).with(5);

@@ -16,7 +16,7 @@ use crate::paint::Paint;
 use crate::report_file::Keeper;
 use crate::signals::Signals;
 use crate::summary::Summary;
-use crate::target::Embedded;
+use crate::target::{Cost, Embedded};
 use crate::trace::{self, trace};
 use crate::view::terminal::Keys;
 use crate::view::{Frame, View};
@@ -107,6 +107,8 @@ struct Lead {
     paused: bool,
     /// What traced bots go through.
     traced: Option<Receiver<String>>,
+    /// What the embedded target has cost: its CPU time, and the most memory.
+    cost: Cost,
     notes: Vec<String>,
 }
 
@@ -138,6 +140,7 @@ impl Lead {
             asked: 0,
             paused: false,
             traced: None,
+            cost: Cost::default(),
             notes: Vec::new(),
         }
     }
@@ -148,7 +151,13 @@ impl Lead {
         loop {
             let ended = run.ended();
             match run.snapshot(GLANCE) {
-                Some(snapshot) => self.see(&snapshot),
+                Some(snapshot) => {
+                    self.see(&snapshot);
+                    // Zero once it has ended; its memory is at its most while bots are held.
+                    let cost = target.as_ref().map(|target| target.cost()).unwrap_or_default();
+                    self.cost.cpu = self.cost.cpu.max(cost.cpu);
+                    self.cost.rss_bytes = self.cost.rss_bytes.max(cost.rss_bytes);
+                }
                 None if ended => return,
                 None => {}
             }
@@ -240,6 +249,7 @@ impl Lead {
             report,
             timeout: meant.plan.request_timeout,
             notes: &self.notes,
+            target: self.cost,
             paint: Paint::on(&io::stdout()),
         };
         let mut out = io::stdout().lock();

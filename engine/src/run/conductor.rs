@@ -1,33 +1,23 @@
 //! The conductor's thread: drives the pure [`Conductor`] with real time and real channels.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select};
 
-use super::{Call, order, show, time_since};
+use super::crew::Member;
+use super::{Call, show, time_since};
 use crate::conduct::{CommandError, Conductor, Vitals};
 use crate::id::BotId;
 use crate::limits::Pulse;
-use crate::metrics::Meter;
-use crate::net::mio::Waker;
 use crate::plan::Plan;
 use crate::report::{Phase, Report, Snapshot};
-use crate::shard::{Note, Order};
+use crate::shard::Note;
 use crate::sys;
 use crate::time::Time;
 
 /// How long the conductor waits for shards that are late with their sample.
 const LATE_MAX: Duration = Duration::from_millis(500);
-
-/// A shard as the conductor knows it.
-pub(super) struct Member {
-    pub(super) orders: Sender<Order>,
-    pub(super) spares: Sender<Box<Meter>>,
-    pub(super) waker: Waker,
-    pub(super) thread: Option<JoinHandle<()>>,
-}
 
 pub(super) struct Lead {
     plan: Arc<Plan>,
@@ -54,20 +44,6 @@ impl Lead {
         Lead { plan, conductor, crew, notes, calls, shown, waiting: Vec::new(), pulse }
     }
 
-    pub(super) fn crew(&self) -> &[Member] {
-        &self.crew
-    }
-
-    pub(super) fn endpoints(&self) -> usize {
-        self.plan.endpoints.len()
-    }
-
-    /// Notes the memory before the first bot.
-    pub(super) fn base(&mut self) {
-        let vitals = self.vitals();
-        self.conductor.base(vitals);
-    }
-
     fn vitals(&mut self) -> Vitals {
         let pulse = Pulse::read();
         let before = std::mem::replace(&mut self.pulse, pulse);
@@ -82,6 +58,10 @@ impl Lead {
 
     /// Leads the run to its end.
     pub(super) fn conduct(&mut self, epoch: Instant, older: &Receiver<Snapshot>) -> Report {
+        // The memory before the first bot; then everybody begins.
+        let vitals = self.vitals();
+        self.conductor.base(vitals);
+        self.crew.iter().for_each(|member| member.begin(epoch));
         let every = self.plan.sample_every;
         let mut next = Time::ZERO + every;
         while self.conductor.phase() != Phase::Ended {
@@ -110,11 +90,7 @@ impl Lead {
         let now = time_since(epoch);
         self.tick(now, older);
         self.refuse_all();
-        for member in &mut self.crew {
-            if let Some(thread) = member.thread.take() {
-                let _ = thread.join();
-            }
-        }
+        self.crew.iter_mut().for_each(Member::join);
         self.conductor.report().clone()
     }
 
@@ -143,8 +119,8 @@ impl Lead {
     fn pass_on(&mut self) {
         for (shard, given) in self.conductor.orders() {
             match shard {
-                Some(shard) => order(&self.crew[shard], given),
-                None => self.crew.iter().for_each(|member| order(member, given)),
+                Some(shard) => self.crew[shard].order(given),
+                None => self.crew.iter().for_each(|member| member.order(given)),
             }
         }
         for (ticket, ids) in self.conductor.removed() {

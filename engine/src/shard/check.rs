@@ -30,7 +30,7 @@ impl Handed {
     }
 }
 
-#[allow(clippy::needless_pass_by_value)] // the callers would all borrow for nothing
+#[allow(clippy::needless_pass_by_value)] // what is compared is mostly a number
 fn equal<T: PartialEq + std::fmt::Debug>(what: &str, counted: T, found: T) -> Result<(), String> {
     if counted == found {
         return Ok(());

@@ -192,7 +192,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if traced {
             self.trace(bot, false, &input[input.len() - count..]);
         }
-        let generation = self.bots.core(bot).generation;
+        let core = &mut self.bots.at(bot).core;
+        if count > 0 {
+            core.retries = 0; // a target that only accepts and hangs up is no target that is back
+        }
+        let generation = core.generation;
         let ended = matches!(heard, Heard::End);
         let Some(used) = self.parse(link, bot, input, ended) else { return };
         if self.bots.same(bot, generation).is_none() || !self.is_open(link) {

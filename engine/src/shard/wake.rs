@@ -113,6 +113,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let core = &mut self.bots.at(key).core;
         core.alarm = self.now + window;
         core.alarm_for = Alarm::Liveness;
+        core.retries = 0; // it has stood for a while: the next loss is a new one
         for link in self.links_of(key) {
             let Some(slot) = self.desk.links.get(link).filter(|slot| slot.bot == key) else {
                 continue;

@@ -54,7 +54,6 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
         let (id, kind) = (core.id, core.kind);
         let from = std::mem::replace(&mut core.state, State::Online);
-        core.retries = 0;
         (core.alarm, core.alarm_for) = (Time::NEVER, Alarm::Nothing);
         if kind != Kind::Planned {
             return;
