@@ -32,7 +32,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             self.desk.meter.loss(lost, id);
         }
         if !self.desk.links.chain(self.bots.core(bot).links).any(|key| self.serves(key)) {
-            self.go_offline(bot, lost);
+            self.go_offline(bot, Some(lost));
         }
         if lost.opened && kind == Kind::Planned {
             self.tell(Life::Lost(id, lost));
@@ -52,10 +52,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     }
 
     /// The last open link of a bot is gone: what it had in flight is cut off.
-    fn go_offline(&mut self, key: u32, lost: Lost) {
+    fn go_offline(&mut self, key: u32, lost: Option<Lost>) {
         self.cut_flights(key);
         let core = &mut self.bots.at(key).core;
-        if lost.opened {
+        if let Some(lost) = lost.filter(|lost| lost.opened) {
             core.cold.get_or_insert_default().lost = Some(lost);
         }
         // Links that are left are dialling: then the bot is still connecting.
@@ -77,6 +77,17 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         *population.count(state) += 1;
     }
 
+    /// A bot closed a link on purpose. Without an open one it is online no more, and one that was
+    /// accepted has nothing left to be.
+    pub(super) fn parted(&mut self, key: u32) {
+        let core = self.bots.core(key);
+        if core.kind == Kind::Accepted && core.links == NONE {
+            self.end(key, Outcome::Done, false);
+        } else if !self.desk.links.chain(core.links).any(|key| self.serves(key)) {
+            self.go_offline(key, None);
+        }
+    }
+
     fn cut_flights(&mut self, key: u32) {
         let core = &mut self.bots.at(key).core;
         while let Some(flight) = core.take_flight(|_| true) {
@@ -95,6 +106,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             && let Some(count) = self.desk.meter.endpoints.get_mut(usize::from(slot.endpoint))
         {
             count.open -= 1;
+        }
+        if let Some(unsent) = &slot.unsent {
+            let blocked = self.now.since(unsent.counted);
+            self.desk.meter.blocked_us += blocked.as_micros() as u64;
         }
         for buffer in slot.unread.into_iter().chain(slot.unsent.map(|unsent| unsent.bytes)) {
             self.pool.take_back(buffer);

@@ -34,6 +34,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             Wish::Close(link) => {
                 if self.desk.links.get(link).is_some_and(|slot| slot.bot == key) {
                     self.part_with_link(link.key);
+                    self.parted(key);
                 }
             }
             Wish::Ready => self.ready(key),
