@@ -4,6 +4,7 @@ use densebots_protocols::{Session, Step, Stream};
 
 use super::{ACCEPT_MAX, CLOCK_EVERY, LISTENER, READ_MAX, Shard, UNREAD_MAX};
 use crate::bots::Role;
+use crate::bots::State;
 use crate::dice::mix;
 use crate::links::{Cause, Link, LinkState, Lost, NONE};
 use crate::net::{Net, Ready};
@@ -192,11 +193,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if traced {
             self.trace(bot, false, &input[input.len() - count..]);
         }
-        let core = &mut self.bots.at(bot).core;
-        if count > 0 {
-            core.retries = 0; // a target that only accepts and hangs up is no target that is back
-        }
-        let generation = core.generation;
+        let generation = self.bots.core(bot).generation;
         let ended = matches!(heard, Heard::End);
         let Some(used) = self.parse(link, bot, input, ended) else { return };
         if self.bots.same(bot, generation).is_none() || !self.is_open(link) {
@@ -231,6 +228,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 Ok(Step::Quiet(taken)) => taken,
                 Ok(Step::Event(taken, event)) => {
                     self.desk.meter.events += 1;
+                    self.heard_sense(bot);
                     self.call(bot, Some(link), self.now, |scenario, bot, ctx| {
                         scenario.on_event(bot, event, ctx);
                     });
@@ -256,6 +254,15 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             if used >= input.len() || taken == 0 {
                 return Some(used);
             }
+        }
+    }
+
+    /// An online bot heard something that makes sense: its target is really back. One that only
+    /// accepts and hangs up, or babbles, is not, and counts on towards giving up.
+    fn heard_sense(&mut self, bot: u32) {
+        let core = &mut self.bots.at(bot).core;
+        if core.state == State::Online {
+            core.retries = 0;
         }
     }
 
