@@ -125,12 +125,14 @@ impl Target {
         let Some(mut conn) = self.conns.remove(&event.token.0) else { return };
         let mut heard = [0; 4096];
         let mut told = false;
-        while self.manner != Manner::NeverReads {
-            match net.read(&mut conn, &mut heard) {
-                Ok(0) => return net.close(conn, false),
-                Ok(_) => told = true,
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
-                Err(_) => return net.close(conn, false),
+        if self.manner != Manner::NeverReads {
+            loop {
+                match net.read(&mut conn, &mut heard) {
+                    Ok(0) => return net.close(conn, false),
+                    Ok(_) => told = true,
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                    Err(_) => return net.close(conn, false),
+                }
             }
         }
         let answer: &[u8] = match self.manner {

@@ -60,6 +60,9 @@ struct Gate {
 }
 
 /// Starts a thread for every shard and waits until all are ready to begin.
+// `lives` by value: once every thread has a sender of its own, this one has to go, or the observer
+// never ends.
+#[allow(clippy::needless_pass_by_value)]
 pub(super) fn muster<S: Scenario>(
     scenario: Arc<S>,
     plan: &Arc<Plan>,
