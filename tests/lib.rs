@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `simulation` | whole engines in one virtual world, a thousand seeds, nine oracles |
 //! | `planted` | the oracles: bugs planted on purpose have to be found |
+//! | `faults` | simulated targets that misbehave: each named, each with a bounded cost |
 //! | `engine` | the engine on real sockets: lives, commands, ends, groups |
 //! | `descriptors`, `allocations` | that nothing is left behind, and nothing is made while warm |
 //! | `program` | the program, from its command line to its exit code (a test of `control`) |
