@@ -319,14 +319,19 @@ impl Conductor {
         if matches!(self.phase, Phase::Drain | Phase::Ended) {
             return;
         }
+        let until = now + self.plan.drain;
+        self.all(Order::Drain { until });
+        self.settled.fill(false);
+        self.begin_end(now);
+    }
+
+    /// The phases in which bots are wanted online are over.
+    fn begin_end(&mut self, now: Time) {
         if self.phase == Phase::Hold {
             // The second is not over, but what it has lost so far was lost while held.
             let online = self.population().online;
             self.report.bots.min_online = self.report.bots.min_online.min(online);
         }
-        let until = now + self.plan.drain;
-        self.all(Order::Drain { until });
-        self.settled.fill(false);
         self.enter(Phase::Drain, now);
     }
 

@@ -73,8 +73,12 @@ impl Conductor {
         match *command {
             Command::Stop => {
                 self.end_by("stopped".to_owned());
-                self.drain(now);
-                self.all(Order::Stop);
+                // No drain before it: a shard that took the two orders in two turns would let its
+                // bots part in peace first.
+                if !ending {
+                    self.begin_end(now);
+                }
+                self.stop();
             }
             Command::Drain if !ending => {
                 self.end_by("drained before its time".to_owned());
