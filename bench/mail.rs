@@ -21,7 +21,8 @@ use densebots_protocols::line::{Framing, Line};
 
 /// Bots in a group.
 const GROUP: u32 = 10;
-const BOTS_PER_SHARD: u32 = 50_000;
+/// In all: 50,000 on each of two shards, and the same run on one to compare with.
+const BOTS: u32 = 100_000;
 /// How long letters are counted.
 const HOLD: Duration = Duration::from_secs(4);
 
@@ -66,9 +67,12 @@ impl Scenario for Tokens {
 
 /// Runs once; prints letters heard, seconds and CPU seconds.
 fn run(shards: usize) -> io::Result<()> {
-    let bots = BOTS_PER_SHARD * shards as u32;
     let plan = Plan {
-        load: Load::Closed { bots, arrival: Arrival::AtOnce, hold: HOLD + Duration::from_secs(2) },
+        load: Load::Closed {
+            bots: BOTS,
+            arrival: Arrival::AtOnce,
+            hold: HOLD + Duration::from_secs(2),
+        },
         first_id: GROUP,
         shards,
         ..Plan::default()
