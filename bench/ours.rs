@@ -2,6 +2,8 @@
 
 use std::io;
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use densebots_engine::{
@@ -16,13 +18,17 @@ use crate::traffic::{Figures, Load, Mode, Phase};
 /// The name of the role that runs the engine.
 pub const ROLE: &str = "engine";
 
-/// Each bot always has one message in flight, or none at all.
+/// Once all are in, each bot always has one message in flight, or none at all.
 struct PingPong {
     size: NonZeroU32,
     silent: bool,
+    /// All are in. The limit program, too, lets nobody talk before.
+    begun: Arc<AtomicBool>,
 }
 
 const PING: Op = Op(0);
+/// How often a bot looks whether all are in.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 impl PingPong {
     fn ping(&self, ctx: &mut Ctx<'_, Self>) {
@@ -50,7 +56,15 @@ impl Scenario for PingPong {
     fn on_open(&self, (): &mut (), _: Link, ctx: &mut Ctx<'_, Self>) {
         ctx.ready();
         if !self.silent {
+            ctx.wake_in(LOOK_EVERY);
+        }
+    }
+
+    fn on_wake(&self, (): &mut (), ctx: &mut Ctx<'_, Self>) {
+        if self.begun.load(Ordering::Relaxed) {
             self.ping(ctx);
+        } else {
+            ctx.wake_in(LOOK_EVERY);
         }
     }
 
@@ -73,7 +87,7 @@ pub fn run(load: &Load) -> io::Result<Figures> {
         load: PlanLoad::Closed {
             bots: load.connections as u32,
             arrival: Arrival::AtOnce,
-            hold: load.hold,
+            hold: load.hold + 2 * LOOK_EVERY,
         },
         endpoints: load.ports.iter().map(endpoint).collect(),
         sources: (1..=load.sources).map(|last| [127, 0, 0, last].into()).collect(),
@@ -86,8 +100,10 @@ pub fn run(load: &Load) -> io::Result<Figures> {
     };
     let size = NonZeroU32::new(load.size as u32).unwrap_or(NonZeroU32::MIN);
     let silent = load.mode != Mode::PingPong;
+    let all_in = Arc::new(AtomicBool::new(false));
     let begun = processor_time();
-    let run = start(PingPong { size, silent }, plan).map_err(io::Error::other)?;
+    let run =
+        start(PingPong { size, silent, begun: all_in.clone() }, plan).map_err(io::Error::other)?;
     let mut figures = Figures::default();
     let mut hold = None;
     while let Some(snapshot) = run.snapshot(Duration::from_secs(30)) {
@@ -98,8 +114,11 @@ pub fn run(load: &Load) -> io::Result<Figures> {
                 figures.connect.count = snapshot.report.bots.peak_online;
                 figures.connect.wall = snapshot.report.ramp;
                 figures.connect.processor = now - begun;
+                all_in.store(true, Ordering::Relaxed);
                 hold = Some((snapshot.at, now, heard));
             }
+            // The first messages: not all bots have looked yet.
+            (RunPhase::Hold, Some((_, _, 0))) => hold = Some((snapshot.at, now, heard)),
             (RunPhase::Hold, Some((at, before, count))) => {
                 let wall = snapshot.at.since(at);
                 figures.hold = Phase { count: heard - count, wall, processor: now - before };
