@@ -9,8 +9,9 @@ use crate::metrics::Meter;
 const LAG_P99_MAX: Duration = Duration::from_millis(5);
 /// When a shard waited for a core for more than this share of the second.
 const RUN_DELAY_MAX: f64 = 0.2;
-/// When the hypervisor took more than this share of the CPU time.
-const STEAL_MAX: f64 = 0.1;
+/// When the hypervisor took more than this share of the CPU time: who keeps a shard from a core
+/// makes no difference.
+const STEAL_MAX: f64 = RUN_DELAY_MAX;
 
 pub(super) fn delayed(run_delay: Duration, span: Duration) -> bool {
     run_delay.as_secs_f64() > span.as_secs_f64() * RUN_DELAY_MAX
