@@ -55,8 +55,6 @@ const READ_MAX: usize = 64 << 10;
 const WRITE_MAX: usize = 256 << 10;
 /// Bytes of one unfinished unit; sessions have lower limits of their own.
 const UNREAD_MAX: usize = 16 << 20;
-/// Links served between two looks at the clock.
-const CLOCK_EVERY: usize = 64;
 /// How long a full outbox waits before it is tried again: the other shard does not say.
 const RETRY_MAIL: Duration = Duration::from_millis(1);
 /// How long a listener rests that met a limit of the machine.

@@ -3,8 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{DELIVER_MAX, Delivery, Shard};
-use crate::bots::Kind;
-use crate::bots::Role;
+use crate::bots::{Kind, Role};
 use crate::ctx::Outcome;
 use crate::groups::{Change, GroupId};
 use crate::id::BotId;

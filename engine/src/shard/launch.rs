@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::{LAUNCH_MAX, QueuedDial, Shard};
-use crate::bots::Role;
-use crate::bots::{Alarm, State};
+use crate::bots::{Alarm, Role, State};
 use crate::dice::Rng;
 use crate::id::BotId;
 use crate::links::{LinkState, Lost};

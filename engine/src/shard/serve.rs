@@ -2,9 +2,8 @@
 
 use densebots_protocols::{Session, Step, Stream};
 
-use super::{ACCEPT_MAX, CLOCK_EVERY, LISTENER, READ_MAX, Shard, UNREAD_MAX};
-use crate::bots::Role;
-use crate::bots::State;
+use super::{ACCEPT_MAX, LISTENER, READ_MAX, Shard, UNREAD_MAX};
+use crate::bots::{Role, State};
 use crate::dice::mix;
 use crate::links::{Cause, Link, LinkState, Lost, NONE};
 use crate::net::{Net, Ready};
@@ -34,16 +33,15 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             }
         }
         let mut ready = std::mem::take(&mut self.ready);
-        for (nth, event) in ready.drain(..).enumerate() {
-            if nth % CLOCK_EVERY == CLOCK_EVERY - 1 {
-                self.look_at_clock();
-            }
+        for event in ready.drain(..) {
             self.serve_event(event, full);
         }
         self.ready = ready;
-        let waiting: Vec<usize> =
-            self.listeners.iter().filter(|(_, l)| l.again).map(|(key, _)| key).collect();
-        waiting.into_iter().for_each(|key| self.accept(key));
+        for key in 0..self.listeners.capacity() {
+            if self.listeners.get(key).is_some_and(|listener| listener.again) {
+                self.accept(key);
+            }
+        }
     }
 
     pub(super) fn look_at_clock(&mut self) {

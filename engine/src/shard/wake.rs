@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{Shard, WAKE_MAX};
-use crate::bots::Role;
-use crate::bots::{Alarm, State};
+use crate::bots::{Alarm, Role, State};
 use crate::ctx::Outcome;
 use crate::links::{Cause, Link, LinkState, Lost};
 use crate::net::Net;
