@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use super::*;
 
+mod oracle;
+mod refusals;
 mod vectors;
 
 /// PBKDF2 as the engine does it.
