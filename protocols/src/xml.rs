@@ -29,6 +29,11 @@ mod verify;
 pub use element::{Children, Element, STREAMS};
 pub use escape::{push_attribute, push_text};
 
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;
+
 // One lies in every session, a million times.
 const _: () = assert!(size_of::<Framer>() <= 4);
 
@@ -48,6 +53,8 @@ const NO_NAME: Violation = Violation { rule: "a tag without a name (not-well-for
 const BAD_SECTION: Violation = Violation { rule: "a section that is not CDATA (not-well-formed)" };
 const CLOSED_UNOPENED: Violation =
     Violation { rule: "the end of a stream that was not opened (not-well-formed)" };
+const UNBALANCED: Violation =
+    Violation { rule: "an end tag that does not match the stream's header (not-well-formed)" };
 const EMPTY_STREAM: Violation = Violation { rule: "a stream that ends in its header (bad-format)" };
 const AFTER_END: Violation = Violation { rule: "more after the end of the stream (bad-format)" };
 const TOO_DEEP: Violation = Violation { rule: "elements nested too deep (policy-violation)" };
@@ -360,6 +367,17 @@ impl Framer {
             self.state = State::Characters;
         }
         Ok(())
+    }
+}
+
+/// Checks the unit that closed a stream against the name in the header of that stream, as it is
+/// written there ([`Element::qualified`]).
+pub fn end_of_stream(closed: &[u8], name: &str) -> Result<(), Violation> {
+    let written = closed.strip_prefix(b"</").and_then(|rest| rest.strip_suffix(b">"));
+    let spaces = written.and_then(|written| written.strip_prefix(name.as_bytes()));
+    match spaces {
+        Some(spaces) if spaces.iter().all(|byte| is_space(*byte)) => Ok(()),
+        _ => Err(UNBALANCED),
     }
 }
 

@@ -77,7 +77,7 @@ impl<'a> Element<'a> {
         if tag_end(tag) != Some(tag.len()) {
             return Err(MALFORMED);
         }
-        let element = Self::unnamed(tag, tag, length(tag)?).named("")?;
+        let element = Self::cut(tag, tag, length(tag)?).bound("")?;
         verify::header(tag, element.name as usize)?;
         Ok(element)
     }
@@ -86,7 +86,7 @@ impl<'a> Element<'a> {
     fn within(root: &'a str, source: &'a str, inherited: &'a str) -> Result<Self, Violation> {
         length(source)?;
         let tag = length(&source[..tag_end(source).ok_or(MALFORMED)?])?;
-        let element = Self::unnamed(root, source, tag).named(inherited)?;
+        let element = Self::cut(root, source, tag).bound(inherited)?;
         let ends = match element.source.len() - tag as usize {
             0 => element.is_empty_tag(),
             _ => element.end_tag() == Some(element.qualified()),
@@ -94,15 +94,16 @@ impl<'a> Element<'a> {
         if ends { Ok(element) } else { Err(MISMATCH) }
     }
 
-    fn unnamed(root: &'a str, source: &'a str, tag: u32) -> Self {
-        Self { root, source, tag, name: 0, namespace: "", default: "" }
+    /// Finds the name in a start tag of `tag` bytes.
+    fn cut(root: &'a str, source: &'a str, tag: u32) -> Self {
+        let inside = &source.as_bytes()[1..tag as usize - 1];
+        let name = inside.iter().position(|byte| is_space(*byte) || *byte == b'/');
+        let name = name.unwrap_or(inside.len()) as u32; // no longer than the tag
+        Self { root, source, tag, name, namespace: "", default: "" }
     }
 
-    /// Finds the name and its namespace. All attributes are looked at on the way.
-    fn named(mut self, inherited: &'a str) -> Result<Self, Violation> {
-        let inside = &self.source.as_bytes()[1..self.tag as usize - 1];
-        let name = inside.iter().position(|byte| is_space(*byte) || *byte == b'/');
-        self.name = name.unwrap_or(inside.len()) as u32; // no longer than the tag
+    /// Finds the namespace. All attributes are looked at on the way.
+    fn bound(mut self, inherited: &'a str) -> Result<Self, Violation> {
         let qualified = self.qualified();
         let (prefix, local) = split(qualified);
         if local.is_empty() || prefix == Some("") || local.contains(':') {
@@ -137,7 +138,7 @@ impl<'a> Element<'a> {
         let mut around = self.root;
         while around.as_ptr() as usize != target {
             let tag = length(&around[..tag_end(around)?]).ok()?;
-            let outer = Self::unnamed(around, around, tag);
+            let outer = Self::cut(around, around, tag);
             found = outer.declares(prefix).or(found);
             around = Pieces { rest: outer.content() }.find_map(|piece| match piece {
                 Piece::Element(child) => {
