@@ -341,3 +341,36 @@ mod elements {
         }
     }
 }
+
+/// `cargo test --release -p densebots-protocols -- --ignored --nocapture cost_of`
+#[test]
+#[ignore = "a measurement, not a check"]
+#[allow(clippy::disallowed_methods, reason = "what is measured is real time")]
+fn cost_of_a_message() {
+    let text = "<message xmlns='jabber:client' from='room-123456@conference.example.org/nick-1234' \
+                to='user-123456@example.org/resource-7' type='groupchat' id='run-7f3a-123456-42'>\
+                <body>Neither, fair saint, &amp; if either thee dislike &lt;3</body>\
+                <x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' \
+                role='participant'/></x><stanza-id xmlns='urn:xmpp:sid:0' by='room' id='1'/></message>";
+    let rounds = 200_000_u32;
+    let timed = |name: &str, work: &dyn Fn() -> usize| {
+        let begin = std::time::Instant::now();
+        let sum: usize = (0..rounds).map(|_| std::hint::black_box(work())).sum();
+        let each = begin.elapsed() / rounds;
+        println!("{name}: {each:?} for {} bytes ({sum})", text.len());
+    };
+    let parsed = || Element::parse(text.as_bytes(), "jabber:client").expect("well-formed");
+    timed("framed", &|| {
+        let mut framer = Framer::between_elements();
+        usize::from(framer.scan(std::hint::black_box(text.as_bytes())).is_ok())
+    });
+    timed("root only", &|| std::hint::black_box(parsed()).name().len());
+    timed("root, from, id, type", &|| {
+        let message = parsed();
+        ["from", "id", "type"].iter().filter_map(|name| message.attribute(name)).count()
+    });
+    timed("root and body", &|| {
+        parsed().child("body", "jabber:client").expect("a body").text().len()
+    });
+    timed("verified", &|| usize::from(parsed().verify().is_ok()));
+}
