@@ -32,6 +32,7 @@
 
 pub mod line;
 pub mod xml;
+pub mod xmpp;
 
 /// One connection's protocol state. Pure: the same input gives the same events and bytes.
 pub trait Session: Send {

@@ -1,0 +1,3 @@
+//! XMPP (RFC 6120, 6121).
+
+pub mod sasl;
