@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 pub mod line;
+pub mod xml;
 pub mod xmpp;
 
 /// One connection's protocol state. Pure: the same input gives the same events and bytes.
