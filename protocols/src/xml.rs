@@ -27,7 +27,7 @@ mod escape;
 mod verify;
 
 pub use element::{Children, Element, STREAMS};
-pub use escape::{push_attribute, push_text};
+pub use escape::{push_attribute, push_text, push_value};
 
 #[cfg(test)]
 mod oracle;

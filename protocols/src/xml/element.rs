@@ -196,6 +196,17 @@ impl<'a> Element<'a> {
         found.normalized_value(XmlVersion::Explicit1_0).ok()
     }
 
+    /// The values of several attributes in one pass, in the order of the names.
+    pub fn attributes<const N: usize>(&self, names: [&str; N]) -> [Option<Cow<'a, str>>; N] {
+        let mut values = [const { None }; N];
+        for found in self.raw_attributes().flatten() {
+            if let Some(place) = names.iter().position(|name| *name == found.key.0) {
+                values[place] = found.normalized_value(XmlVersion::Explicit1_0).ok();
+            }
+        }
+        values
+    }
+
     /// Whether an attribute is there and has this value.
     pub fn attribute_is(&self, name: &str, value: &str) -> bool {
         self.attribute(name).is_some_and(|found| found == value)

@@ -21,6 +21,12 @@ pub fn push_attribute(name: &str, value: &str, out: &mut Vec<u8>) {
     out.push(b' ');
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"='");
+    push_value(value, out);
+    out.push(b'\'');
+}
+
+/// Appends an attribute's value, or a part of it, without the quotes.
+pub fn push_value(value: &str, out: &mut Vec<u8>) {
     push(value, out, |byte| match byte {
         b'&' => Some("&amp;"),
         b'<' => Some("&lt;"),
@@ -33,7 +39,6 @@ pub fn push_attribute(name: &str, value: &str, out: &mut Vec<u8>) {
         b'\r' => Some("&#13;"),
         _ => None,
     });
-    out.push(b'\'');
 }
 
 /// Appends the text with some of its bytes, all of them ASCII, replaced.

@@ -1,7 +1,7 @@
 //! What a bot wants: methods that append stanzas.
 
-use super::{Online, Xmpp, namespace};
-use crate::xml::{push_attribute, push_text};
+use super::{State, Xmpp, namespace};
+use crate::xml::{push_attribute, push_text, push_value};
 
 /// How much of what was said before a room tells to who joins it (XEP-0045 section 7.2.13).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -190,7 +190,7 @@ impl Xmpp {
     /// Asks whether everything so far has arrived (XEP-0198 section 4), where that was agreed on.
     /// The answer is [`Event::Acknowledged`](super::Event::Acknowledged).
     pub fn ask_acknowledgement(&mut self, out: &mut Vec<u8>) {
-        if let Online::Managed(_) = self.online {
+        if matches!(self.state, State::Managed(_)) {
             empty("r", namespace::MANAGEMENT, out);
         }
     }
@@ -254,16 +254,12 @@ pub(super) fn empty(name: &str, namespace: &str, out: &mut Vec<u8>) {
 
 /// Appends the start tag of a presence to an occupant, up to where it is closed.
 fn occupant(room: &str, nick: &str, kind: Option<&str>, out: &mut Vec<u8>) {
+    // The address of an occupant is the room's with the nick behind it.
     out.extend_from_slice(b"<presence to='");
-    // An attribute in two parts: the address of an occupant is the room's with the nick behind.
-    let from = out.len();
-    push_attribute("", room, out);
-    out.drain(from..from + 3); // the space, the equals sign, the quote
-    out.pop();
+    push_value(room, out);
     out.push(b'/');
-    let from = out.len();
-    push_attribute("", nick, out);
-    out.drain(from..from + 3);
+    push_value(nick, out);
+    out.push(b'\'');
     if let Some(kind) = kind {
         push_attribute("type", kind, out);
     }
