@@ -31,6 +31,8 @@
 #![forbid(unsafe_code)]
 
 pub mod line;
+pub mod xml;
+pub mod xmpp;
 
 /// One connection's protocol state. Pure: the same input gives the same events and bytes.
 pub trait Session: Send {

@@ -22,7 +22,20 @@ const ABOVE_ALL: [&str; 2] = ["densebots-tests", "densebots-bench"];
 
 /// A new line here is a decision: say in the commit what the crate is for.
 const ARROWS: [Arrows; 4] = [
-    Arrows { package: PROTOCOLS, ours: &[], others: &["memchr", "thiserror"] },
+    Arrows {
+        package: PROTOCOLS,
+        ours: &[],
+        others: &[
+            "base64",
+            "ctutils",
+            "hmac",
+            "memchr",
+            "sha1",
+            "sha2",
+            "stringprep",
+            "thiserror",
+        ],
+    },
     Arrows {
         package: ENGINE,
         ours: &[PROTOCOLS],

@@ -1,0 +1,493 @@
+//! From the first stream header to the first stanza.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::account::{Account, Management, Service, Tls, Who};
+use super::conditions::{SaslCondition, StanzaCondition};
+use super::managed::{self, Managed, Resumption};
+use super::sasl::{Exchange, Offer, Reply};
+use super::{Event, Identity, Kind, Phase, Stanza, namespace, send};
+use crate::xml::{Element, STREAMS, push_attribute, push_text};
+use crate::{Derive, Stream, Violation};
+
+const NO_STREAM: Violation =
+    Violation { rule: "something that is no XMPP stream (invalid-namespace)" };
+const OTHER_PREFIX: Violation =
+    Violation { rule: "a stream with another prefix (bad-namespace-prefix)" };
+const OTHER_NAMESPACE: Violation =
+    Violation { rule: "a stream of another kind of stanzas (invalid-namespace)" };
+const OLD: Violation = Violation { rule: "a stream of an old version (unsupported-version)" };
+const NO_FEATURES: Violation = Violation { rule: "no features where the stream needs them" };
+const NO_TLS: Violation = Violation { rule: "no offer of TLS, which is required" };
+const TLS_WANTED: Violation = Violation { rule: "a demand for TLS, which is off" };
+const TLS_FAILED: Violation = Violation { rule: "a refusal to begin TLS" };
+const OUT_OF_TURN: Violation = Violation { rule: "an answer to nothing that was asked" };
+const NOT_BASE64: Violation =
+    Violation { rule: "a login message that is not base64 (incorrect-encoding)" };
+const NO_BIND: Violation = Violation { rule: "no offer of resource binding" };
+const NO_ADDRESS: Violation = Violation { rule: "a resource binding without an address" };
+
+/// What a stanza of the login leads to.
+pub(super) enum Move<'a> {
+    Quiet,
+    Event(Event<'a>),
+    StartTls,
+    Derive(Derive),
+    /// The stream begins anew.
+    Restart,
+    Online {
+        address: Option<Cow<'a, str>>,
+        managed: Option<Box<Managed>>,
+    },
+    /// It is none of the login.
+    NotMine,
+}
+
+/// All that only a login needs, in one box that goes when the login is over.
+pub(super) struct Login {
+    service: Arc<Service>,
+    identity: Identity,
+    resource: Box<str>,
+    stream: Stream,
+    wait: Wait,
+    purpose: Purpose,
+    authenticated: bool,
+    /// What the last features said.
+    offered: Offered,
+    /// The address, once it is bound and as long as something else is missing.
+    address: Box<str>,
+    resumption: Option<Resumption>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Login,
+    Register,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Offered {
+    session: bool,
+    management: bool,
+}
+
+/// What the login waits for.
+///
+/// ```text
+///   open -> Header -> Features --- TLS agreed ----------> Proceed -> Handshake -> open
+///             ^          |  |
+///             |          |  +---- an account to make ---> Registration -> Done
+///             |          +------- no login yet ---------> Sasl <-> Derivation
+///             +--------------------- success ---------------+
+///                        |
+///                        +--- a stream to resume -> Resumed -> online
+///                        |                             | failed
+///                        +---------------------------- + --> Bound -> Session -> Enabled -> online
+///                                                               each of them if there is need
+/// ```
+enum Wait {
+    Open,
+    Header,
+    Features,
+    Proceed,
+    Handshake,
+    Sasl(Exchange),
+    Derivation(Exchange),
+    Registration,
+    Done,
+    Resumed,
+    Bound,
+    Session,
+    Enabled,
+}
+
+impl Login {
+    pub(super) fn new(account: Account) -> Self {
+        let Account { service, identity, resource } = account;
+        Self {
+            service,
+            identity,
+            resource,
+            stream: Stream::default(),
+            wait: Wait::Open,
+            purpose: Purpose::Login,
+            authenticated: false,
+            offered: Offered::default(),
+            address: Box::default(),
+            resumption: None,
+        }
+    }
+
+    pub(super) fn resuming(account: Account, resumption: Resumption) -> Self {
+        Self { resumption: Some(resumption), ..Self::new(account) }
+    }
+
+    pub(super) fn registering(account: Account) -> Self {
+        Self { purpose: Purpose::Register, ..Self::new(account) }
+    }
+
+    pub(super) fn longest(&self) -> u32 {
+        self.service.stanza_max
+    }
+
+    /// Whether nothing more is to come that the login needs.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.wait, Wait::Done)
+    }
+
+    pub(super) fn open(&mut self, stream: &Stream, out: &mut Vec<u8>) {
+        self.stream = *stream;
+        self.wait = Wait::Header;
+        self.write_header(out);
+    }
+
+    /// Our stream header (RFC 6120 section 4.7).
+    pub(super) fn write_header(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"<?xml version='1.0'?><stream:stream xmlns='jabber:client'");
+        push_attribute("xmlns:stream", STREAMS, out);
+        push_attribute("to", &self.service.domain, out);
+        // Who comes is nobody's business as long as everybody can read it (section 4.7.1).
+        if let Some(name) = self.identity.name().filter(|_| self.stream.secured.is_some()) {
+            push_attribute("from", &format!("{name}@{}", self.service.domain), out);
+        }
+        push_attribute("version", "1.0", out);
+        push_attribute("xml:lang", &self.service.language, out);
+        out.push(b'>');
+    }
+
+    /// The server's stream header (RFC 6120 sections 4.7 and 4.8).
+    pub(super) fn header(&mut self, header: Element<'_>) -> Result<(), Violation> {
+        if !header.is("stream", STREAMS) {
+            return Err(NO_STREAM);
+        }
+        // The one that everybody uses may be demanded (section 4.8.5).
+        if header.prefix() != Some("stream") {
+            return Err(OTHER_PREFIX);
+        }
+        if header.declaration("") != Some(namespace::CLIENT) {
+            return Err(OTHER_NAMESPACE);
+        }
+        let version = header.attribute("version");
+        let major = version.as_deref().and_then(|version| version.split_once('.'));
+        if !major.is_some_and(|(major, _)| major.parse().is_ok_and(|major: u32| major >= 1)) {
+            return Err(OLD);
+        }
+        self.wait = Wait::Features;
+        Ok(())
+    }
+
+    /// A whole element that is no stream error.
+    pub(super) fn stanza<'a>(
+        &mut self,
+        element: Element<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Move<'a>, Violation> {
+        match self.wait {
+            Wait::Features if element.is("features", STREAMS) => self.features(&element, out),
+            Wait::Features => Err(NO_FEATURES),
+            Wait::Proceed if element.is("proceed", namespace::TLS) => {
+                self.wait = Wait::Handshake;
+                Ok(Move::StartTls)
+            }
+            Wait::Proceed if element.is("failure", namespace::TLS) => Err(TLS_FAILED),
+            Wait::Sasl(_) if element.namespace() == namespace::SASL => self.sasl(&element, out),
+            Wait::Registration => self.registered(&element),
+            Wait::Resumed if element.is("resumed", namespace::MANAGEMENT) => {
+                let resumption = self.resumption.take().ok_or(OUT_OF_TURN)?;
+                let managed = Managed::resumed(resumption, &element)?;
+                Ok(Move::Online { address: None, managed: Some(Box::new(managed)) })
+            }
+            Wait::Resumed if element.is("failed", namespace::MANAGEMENT) => {
+                self.resumption = None;
+                Ok(self.bind(out))
+            }
+            Wait::Bound => self.bound(&element, out),
+            Wait::Session if answers(&element, "session") => {
+                refused(&element, session_refused)?;
+                Ok(self.manage(out))
+            }
+            Wait::Enabled if element.is("enabled", namespace::MANAGEMENT) => {
+                let managed = Managed::enabled(&element);
+                Ok(self.online(Some(Box::new(managed))))
+            }
+            Wait::Enabled if element.is("failed", namespace::MANAGEMENT) => Ok(self.online(None)),
+            Wait::Session | Wait::Enabled => Ok(Move::NotMine),
+            _ => Err(OUT_OF_TURN),
+        }
+    }
+
+    /// The features of a stream (RFC 6120 section 4.3.2).
+    fn features<'a>(
+        &mut self,
+        features: &Element<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Move<'a>, Violation> {
+        if self.authenticated {
+            return self.after_login(features, out);
+        }
+        if self.stream.secured.is_none() {
+            let starttls = features.child("starttls", namespace::TLS);
+            let required =
+                starttls.is_some_and(|tls| tls.child("required", namespace::TLS).is_some());
+            match (self.service.tls, starttls) {
+                (Tls::Off, _) if required => return Err(TLS_WANTED),
+                (Tls::Off, _) | (Tls::IfOffered, None) => {}
+                (Tls::Required | Tls::Direct, None) => return Err(NO_TLS),
+                (_, Some(_)) => {
+                    send::empty("starttls", namespace::TLS, out);
+                    self.wait = Wait::Proceed;
+                    return Ok(Move::Event(Event::Login(Phase::Tls)));
+                }
+            }
+        }
+        if self.purpose == Purpose::Register {
+            return Ok(self.register(out));
+        }
+        let credentials = self.identity.credentials();
+        let (exchange, response) =
+            Exchange::begin(self.service.mechanism, offer(features), &credentials, &self.stream)?;
+        let mechanism = exchange.mechanism().name();
+        send::open("auth", &[("xmlns", namespace::SASL), ("mechanism", mechanism)], out);
+        out.push(b'>');
+        // Nothing is not the same as no message (RFC 6120 section 6.4.2).
+        out.extend_from_slice(if response.is_empty() { b"=" } else { b"" });
+        push_text(&BASE64.encode(response), out);
+        out.extend_from_slice(b"</auth>");
+        self.wait = Wait::Sasl(exchange);
+        Ok(Move::Event(Event::Login(Phase::Sasl)))
+    }
+
+    /// The server's side of the login (RFC 6120 section 6.4).
+    fn sasl<'a>(
+        &mut self,
+        element: &Element<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Move<'a>, Violation> {
+        let Wait::Sasl(exchange) = &mut self.wait else { return Err(OUT_OF_TURN) };
+        match element.name() {
+            "challenge" => match exchange.challenge(&decode(element)?)? {
+                Reply::Respond(response) => {
+                    respond(&response, out);
+                    Ok(Move::Quiet)
+                }
+                Reply::Derive(derive) => {
+                    let wait = std::mem::replace(&mut self.wait, Wait::Open);
+                    if let Wait::Sasl(exchange) = wait {
+                        self.wait = Wait::Derivation(exchange);
+                    }
+                    Ok(Move::Derive(derive))
+                }
+            },
+            "success" => {
+                exchange.success(&decode(element)?)?;
+                self.authenticated = true;
+                self.wait = Wait::Header;
+                Ok(Move::Restart)
+            }
+            "failure" => {
+                let condition = element.children().find(|child| child.name() != "text");
+                let name = condition.map_or("", |condition| condition.name());
+                Err(Violation { rule: SaslCondition::named(name).rule() })
+            }
+            _ => Err(OUT_OF_TURN),
+        }
+    }
+
+    /// The salted password, made into a response.
+    pub(super) fn derived(&mut self, key: &[u8], out: &mut Vec<u8>) {
+        match std::mem::replace(&mut self.wait, Wait::Open) {
+            Wait::Derivation(mut exchange) => {
+                respond(&exchange.derived(key), out);
+                self.wait = Wait::Sasl(exchange);
+            }
+            other => self.wait = other,
+        }
+    }
+
+    /// The features behind the login: resume, or bind a resource.
+    fn after_login<'a>(
+        &mut self,
+        features: &Element<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Move<'a>, Violation> {
+        let session = features.child("session", namespace::SESSION);
+        self.offered = Offered {
+            session: session
+                .is_some_and(|session| session.child("optional", namespace::SESSION).is_none()),
+            management: features.child("sm", namespace::MANAGEMENT).is_some(),
+        };
+        let resumable = self.offered.management;
+        if let Some(resumption) = self.resumption.as_ref().filter(|_| resumable) {
+            managed::resume(resumption, out);
+            self.wait = Wait::Resumed;
+            return Ok(Move::Event(Event::Login(Phase::Resume)));
+        }
+        self.resumption = None;
+        if features.child("bind", namespace::BIND).is_none() {
+            return Err(NO_BIND);
+        }
+        Ok(self.bind(out))
+    }
+
+    /// Asks for a resource (RFC 6120 section 7).
+    fn bind<'a>(&mut self, out: &mut Vec<u8>) -> Move<'a> {
+        send::open("iq", &[("type", "set"), ("id", "bind")], out);
+        out.extend_from_slice(b"><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>");
+        if !self.resource.is_empty() {
+            send::element("resource", &self.resource, out);
+        }
+        out.extend_from_slice(b"</bind></iq>");
+        self.wait = Wait::Bound;
+        Move::Event(Event::Login(Phase::Bind))
+    }
+
+    fn bound<'a>(
+        &mut self,
+        element: &Element<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Move<'a>, Violation> {
+        if !answers(element, "bind") {
+            return Err(OUT_OF_TURN);
+        }
+        refused(element, bind_refused)?;
+        let bind = element.child("bind", namespace::BIND).ok_or(NO_ADDRESS)?;
+        let address = bind.child("jid", namespace::BIND).ok_or(NO_ADDRESS)?.text();
+        if address.is_empty() {
+            return Err(NO_ADDRESS);
+        }
+        self.address = address.into();
+        if self.offered.session {
+            send::open("iq", &[("type", "set"), ("id", "session")], out);
+            out.push(b'>');
+            send::empty("session", namespace::SESSION, out);
+            out.extend_from_slice(b"</iq>");
+            self.wait = Wait::Session;
+            return Ok(Move::Event(Event::Login(Phase::Session)));
+        }
+        Ok(self.manage(out))
+    }
+
+    /// Asks for stream management (XEP-0198 section 3), if that is wished and offered.
+    fn manage<'a>(&mut self, out: &mut Vec<u8>) -> Move<'a> {
+        let resume: &[_] = match self.service.management {
+            Management::Resume => &[("xmlns", namespace::MANAGEMENT), ("resume", "true")],
+            Management::Acknowledge => &[("xmlns", namespace::MANAGEMENT)],
+            Management::Off => return self.online(None),
+        };
+        if !self.offered.management {
+            return self.online(None);
+        }
+        send::open("enable", resume, out);
+        out.extend_from_slice(b"/>");
+        self.wait = Wait::Enabled;
+        Move::Event(Event::Login(Phase::Management))
+    }
+
+    fn online<'a>(&mut self, managed: Option<Box<Managed>>) -> Move<'a> {
+        let address = std::mem::take(&mut self.address).into_string();
+        Move::Online { address: Some(Cow::Owned(address)), managed }
+    }
+
+    /// Asks for an account (XEP-0077 section 3.1), without looking at what the server would like
+    /// to know: name and password are what every server takes that lets bots in.
+    fn register<'a>(&mut self, out: &mut Vec<u8>) -> Move<'a> {
+        send::open("iq", &[("type", "set"), ("id", "register")], out);
+        out.push(b'>');
+        send::open("query", &[("xmlns", namespace::REGISTER)], out);
+        out.push(b'>');
+        if let Who::Password { name, password } = &self.identity.0 {
+            send::element("username", name, out);
+            send::element("password", password, out);
+        }
+        out.extend_from_slice(b"</query></iq>");
+        self.wait = Wait::Registration;
+        Move::Event(Event::Login(Phase::Register))
+    }
+
+    fn registered<'a>(&mut self, element: &Element<'a>) -> Result<Move<'a>, Violation> {
+        if !answers(element, "register") {
+            return Err(OUT_OF_TURN);
+        }
+        self.wait = Wait::Done;
+        Ok(Move::Event(Event::Registered(match refusal(element) {
+            Some(condition) => Err(condition),
+            None => Ok(()),
+        })))
+    }
+}
+
+/// What the features offer for a login.
+fn offer(features: &Element<'_>) -> Offer {
+    let mechanisms = features.child("mechanisms", namespace::SASL);
+    let mechanisms = mechanisms.iter().flat_map(Element::children);
+    let offer = mechanisms
+        .filter(|child| child.is("mechanism", namespace::SASL))
+        .fold(Offer::default(), |offer, child| offer.with(child.text().trim()));
+    let bindings = features.child("sasl-channel-binding", namespace::SASL_BINDING);
+    let bindings = bindings.iter().flat_map(Element::children);
+    bindings
+        .filter_map(|child| child.attribute("type"))
+        .fold(offer, |offer, name| offer.with_binding(&name))
+}
+
+/// The message in a SASL element (RFC 6120 section 6.4.2); `=` is an empty one.
+fn decode(element: &Element<'_>) -> Result<Vec<u8>, Violation> {
+    let text = element.text();
+    match text.trim() {
+        "" | "=" => Ok(Vec::new()),
+        text => BASE64.decode(text).map_err(|_| NOT_BASE64),
+    }
+}
+
+fn respond(response: &[u8], out: &mut Vec<u8>) {
+    send::open("response", &[("xmlns", namespace::SASL)], out);
+    out.push(b'>');
+    push_text(&BASE64.encode(response), out);
+    out.extend_from_slice(b"</response>");
+}
+
+/// Whether this is the answer to our iq of that name.
+fn answers(element: &Element<'_>, id: &str) -> bool {
+    element.is("iq", namespace::CLIENT)
+        && element.attribute_is("id", id)
+        && matches!(Stanza(*element).kind(), Kind::Result | Kind::Error)
+}
+
+/// Why an answer is none.
+fn refusal(element: &Element<'_>) -> Option<StanzaCondition> {
+    let stanza = Stanza(*element);
+    let refused = stanza.kind() == Kind::Error;
+    refused.then(|| stanza.error().map_or(StanzaCondition::Unknown, |error| error.condition()))
+}
+
+fn refused(
+    element: &Element<'_>,
+    rule: fn(StanzaCondition) -> &'static str,
+) -> Result<(), Violation> {
+    refusal(element).map_or(Ok(()), |condition| Err(Violation { rule: rule(condition) }))
+}
+
+/// The refusals of a resource that RFC 6120 section 7 knows.
+fn bind_refused(condition: StanzaCondition) -> &'static str {
+    match condition {
+        StanzaCondition::BadRequest => "a refusal to bind a resource: bad-request",
+        StanzaCondition::Conflict => "a refusal to bind a resource: conflict",
+        StanzaCondition::NotAllowed => "a refusal to bind a resource: not-allowed",
+        StanzaCondition::ResourceConstraint => "a refusal to bind a resource: resource-constraint",
+        other => other.rule(),
+    }
+}
+
+/// The refusals of a session that RFC 3921 section 3 knows.
+fn session_refused(condition: StanzaCondition) -> &'static str {
+    match condition {
+        StanzaCondition::Conflict => "a refusal of a session: conflict",
+        StanzaCondition::Forbidden => "a refusal of a session: forbidden",
+        StanzaCondition::InternalServerError => "a refusal of a session: internal-server-error",
+        other => other.rule(),
+    }
+}

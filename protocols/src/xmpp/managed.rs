@@ -1,0 +1,140 @@
+//! Stream management (XEP-0198): counts of stanzas in both directions, and what is still without
+//! acknowledgement.
+
+use std::collections::VecDeque;
+
+use super::{namespace, send};
+use crate::Violation;
+use crate::xml::Element;
+
+/// Stanzas kept for a resumption. A server that acknowledges nothing must not make a bot grow;
+/// beyond this the stream cannot be resumed, and stanzas are only counted.
+const UNACKNOWLEDGED_MAX: usize = 256;
+
+/// Stanzas without acknowledgement at which, and at whose multiples, one is asked for.
+const ASK_EVERY: usize = 16;
+
+const UNCOUNTED: Violation =
+    Violation { rule: "an acknowledgement without a count (undefined-condition)" };
+const TOO_HIGH: Violation =
+    Violation { rule: "an acknowledgement of more than was sent (undefined-condition)" };
+
+/// What is needed to go on with a stream after its connection was lost.
+#[derive(Clone, Debug)]
+pub struct Resumption {
+    id: Box<str>,
+    received: u32,
+    acknowledged: u32,
+    waiting: VecDeque<Box<[u8]>>,
+}
+
+impl Resumption {
+    /// How many stanzas will be sent again, unless the server has heard them.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+pub(super) struct Managed {
+    /// The name of the stream, if it can be resumed.
+    id: Option<Box<str>>,
+    /// How many stanzas came in.
+    received: u32,
+    /// How many of ours the server has acknowledged.
+    acknowledged: u32,
+    /// How many of ours it has not.
+    unacknowledged: usize,
+    /// Those, if the stream can be resumed.
+    waiting: VecDeque<Box<[u8]>>,
+}
+
+impl Managed {
+    /// From the server's `<enabled/>`.
+    pub(super) fn enabled(enabled: &Element<'_>) -> Self {
+        let [resume, id] = enabled.attributes(["resume", "id"]);
+        let resumable = matches!(resume.as_deref(), Some("true" | "1"));
+        Self {
+            id: id.filter(|_| resumable).map(|id| id.into_owned().into()),
+            received: 0,
+            acknowledged: 0,
+            unacknowledged: 0,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// From the server's `<resumed/>`, which acknowledges what the old connection still brought.
+    pub(super) fn resumed(
+        resumption: Resumption,
+        resumed: &Element<'_>,
+    ) -> Result<Self, Violation> {
+        let Resumption { id, received, acknowledged, waiting } = resumption;
+        let unacknowledged = waiting.len();
+        let mut managed = Self { id: Some(id), received, acknowledged, unacknowledged, waiting };
+        managed.acknowledged(resumed)?;
+        Ok(managed)
+    }
+
+    /// Sends everything that is still without acknowledgement again.
+    pub(super) fn repeat(&self, out: &mut Vec<u8>) {
+        for stanza in &self.waiting {
+            out.extend_from_slice(stanza);
+        }
+    }
+
+    pub(super) fn resumption(&mut self) -> Option<Resumption> {
+        Some(Resumption {
+            id: self.id.take()?,
+            received: self.received,
+            acknowledged: self.acknowledged,
+            waiting: std::mem::take(&mut self.waiting),
+        })
+    }
+
+    pub(super) fn received(&mut self) {
+        self.received = self.received.wrapping_add(1);
+    }
+
+    /// Counts the stanza from `from` to the end of `out`, and asks now and then for a word.
+    pub(super) fn sent(&mut self, from: usize, out: &mut Vec<u8>) {
+        self.unacknowledged += 1;
+        if self.id.is_some() {
+            if self.waiting.len() == UNACKNOWLEDGED_MAX {
+                self.id = None;
+                self.waiting = VecDeque::new();
+            } else {
+                self.waiting.push_back(out[from..].into());
+            }
+        }
+        if self.unacknowledged.is_multiple_of(ASK_EVERY) {
+            send::empty("r", namespace::MANAGEMENT, out);
+        }
+    }
+
+    /// Tells the server how many stanzas came in.
+    pub(super) fn acknowledge(&self, out: &mut Vec<u8>) {
+        let received = self.received.to_string();
+        send::open("a", &[("xmlns", namespace::MANAGEMENT), ("h", &received)], out);
+        out.extend_from_slice(b"/>");
+    }
+
+    /// Hears how many of ours came in. Answers how many are still without acknowledgement.
+    pub(super) fn acknowledged(&mut self, element: &Element<'_>) -> Result<usize, Violation> {
+        let count = element.attribute("h").and_then(|count| count.parse::<u32>().ok());
+        let fresh = count.ok_or(UNCOUNTED)?.wrapping_sub(self.acknowledged);
+        // Counts wrap (XEP-0198 section 4), so one that went back looks like one far too high.
+        let fresh = usize::try_from(fresh).map_err(|_| TOO_HIGH)?;
+        self.unacknowledged = self.unacknowledged.checked_sub(fresh).ok_or(TOO_HIGH)?;
+        self.acknowledged = self.acknowledged.wrapping_add(fresh as u32);
+        self.waiting.drain(..fresh.min(self.waiting.len()));
+        Ok(self.unacknowledged)
+    }
+}
+
+/// Asks the server to go on with a stream.
+pub(super) fn resume(resumption: &Resumption, out: &mut Vec<u8>) {
+    let received = resumption.received.to_string();
+    let attributes =
+        [("xmlns", namespace::MANAGEMENT), ("h", &received), ("previd", &resumption.id)];
+    send::open("resume", &attributes, out);
+    out.extend_from_slice(b"/>");
+}
