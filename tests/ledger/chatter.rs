@@ -68,7 +68,7 @@ impl Chatter {
     }
 
     fn note(&self, id: MessageId, room: GroupId, ctx: &Ctx<'_, Self>) {
-        self.book().messages.push(Message { id, room, sent: ctx.now, bounced: false });
+        self.book().messages.push(Message { id, room, sent: ctx.now, bounced: None });
     }
 
     fn act(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
@@ -176,7 +176,7 @@ impl Scenario for Chatter {
                 ctx.ledger().bounced(id);
                 let mut book = self.book();
                 let message = book.messages.iter_mut().find(|message| message.id == id);
-                message.expect("it was sent").bounced = true;
+                message.expect("it was sent").bounced.get_or_insert(ctx.now);
             }
             _ => panic!("the service says {text:?}"),
         }

@@ -11,7 +11,7 @@ pub struct Message {
     pub id: MessageId,
     pub room: GroupId,
     pub sent: Time,
-    pub bounced: bool,
+    pub bounced: Option<Time>,
 }
 
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Stay {
     pub room: GroupId,
     pub entered: Time,
     pub left: Time,
+    /// It was left because the run ended.
+    pub at_end: bool,
     /// From a loss to the resumption, or for good.
     pub away: Vec<(Time, Time)>,
 }
@@ -38,6 +40,8 @@ pub struct Receipt {
 pub struct Book {
     pub late: Duration,
     pub shards: usize,
+    /// Shards that get no turns, from when and until when.
+    pub stalls: Vec<(usize, Time, Time)>,
     pub messages: Vec<Message>,
     pub stays: Vec<Stay>,
     pub receipts: Vec<Receipt>,
@@ -45,7 +49,7 @@ pub struct Book {
     pub history: u64,
     /// When the first bot of each shard was asked to leave because the run ends.
     pub ends: BTreeMap<usize, Time>,
-    /// The run ended in the midst of it: answers may be under way.
+    /// The run ends in the midst of it: whether all have heard a message may be told too late.
     pub hasty: bool,
 }
 
@@ -127,12 +131,20 @@ impl Book {
             }
             stay.left = now;
         }
-        self.stays.push(Stay { bot, room, entered: now, left: Time::NEVER, away: Vec::new() });
+        self.stays.push(Stay {
+            bot,
+            room,
+            entered: now,
+            left: Time::NEVER,
+            at_end: false,
+            away: Vec::new(),
+        });
     }
 
     pub fn left(&mut self, bot: BotId, room: Option<GroupId>, now: Time) {
+        let at_end = self.ends.contains_key(&(bot.0 as usize % self.shards));
         let stays = self.open_stays(bot).filter(|stay| room.is_none_or(|room| room == stay.room));
-        stays.for_each(|stay| stay.left = now);
+        stays.for_each(|stay| (stay.left, stay.at_end) = (now, at_end));
     }
 
     pub fn lost(&mut self, bot: BotId, now: Time) {
@@ -181,6 +193,15 @@ impl Book {
         sum
     }
 
+    /// The first moment from `at` on at which the shard gets a turn.
+    fn turn_after(&self, shard: usize, at: Time) -> Time {
+        let over = |at: Time| {
+            let stalls = self.stalls.iter().filter(|stall| stall.0 == shard);
+            stalls.filter(|stall| stall.1 <= at && at < stall.2).map(|stall| stall.2).max()
+        };
+        std::iter::successors(Some(at), |&at| over(at)).last().unwrap_or(at)
+    }
+
     fn covers(stay: &Stay, message: &Message) -> bool {
         stay.room == message.room && stay.entered < message.sent && message.sent <= stay.left
     }
@@ -227,20 +248,22 @@ impl Book {
             }
             let shard = stay.bot.0 as usize % self.shards;
             let ends = self.ends.get(&shard).copied().unwrap_or(Time::NEVER);
+            // A shard that hears of a bounce after the limit has closed its record.
+            let bounced = message.bounced.is_some_and(|at| self.turn_after(shard, at) <= deadline);
             let away = stay.away.iter().any(|&(from, until)| from <= deadline && deadline < until);
-            let left = stay.left <= deadline && stay.left < ends;
-            let class = match (message.bounced, away || left, deadline > ends) {
+            let left = stay.left <= deadline && !stay.at_end;
+            let class = match (bounced, away || left, deadline > ends) {
                 (true, ..) => &mut sum.bounced,
                 (_, true, _) => &mut sum.excused,
                 (.., true) => &mut sum.unresolved,
                 _ => &mut sum.missing,
             };
             *class += 1;
-            let lost = !message.bounced && !away && !left && deadline <= ends;
+            let lost = !bounced && !away && !left && deadline <= ends;
             missed |= lost;
             unknown |= !lost;
         }
-        if owing > 0 && (missed || !unknown) {
+        if owing > 0 && (missed || !unknown) && !self.hasty {
             let size = ROOM_SIZES.iter().position(|&(_, most)| owing <= most).unwrap_or(0);
             sum.heard_by_all[size] += 1;
         }

@@ -57,7 +57,7 @@ fn bots(dice: &mut Dice) -> (Plan, Habits, Think) {
         connect_timeout: millis(1500),
         reconnect: Backoff { first: millis(50 + pick(400)), cap: millis(900), give_up: None },
         respawn: if pick(3) == 0 { Some(5.0) } else { None },
-        drain: millis(1000 + pick(5000)),
+        drain: millis(3000 + pick(3000)),
         sample_every: millis(500),
         ledger: Terms { run: 1 + pick(1 << 20) as u32, late: millis(2500 + pick(1500)) },
         ..Plan::default()
@@ -121,6 +121,7 @@ pub fn play(seed: u64) -> Played {
         let (from, shard) = (dice.below(5000), dice.below(shards as u64) as usize);
         let until = from + 1 + dice.below(900);
         stage.stall(engine, shard, at(from), at(until));
+        book.lock().expect("nobody panicked").stalls.push((shard, at(from), at(until)));
         story.push(format!("shard {shard} stalls from {from} until {until} ms"));
     }
     for _ in 0..dice.below(4) {

@@ -134,7 +134,9 @@ impl Early {
     pub(super) fn expire(&mut self, now: Time, patience: Duration) -> Option<Receipt> {
         loop {
             match self.waiting.front()? {
-                Some(first) if first.receipt.at + patience >= now => return None,
+                Some(first) if first.receipt.at + patience >= now && now != Time::NEVER => {
+                    return None;
+                }
                 Some(_) => break,
                 None => {
                     self.waiting.pop_front();

@@ -1,7 +1,7 @@
 //! What becomes of a message on this shard: receipts, and the end of its time.
 
 use super::flights::bit;
-use super::{Early, Heard, Ledger, Notice, Receipt, Record, message_key, sender_key};
+use super::{Heard, Ledger, Notice, Receipt, Record, message_key, sender_key};
 use crate::groups::GroupId;
 use crate::id::BotId;
 use crate::metrics::Meter;
@@ -183,9 +183,8 @@ impl Ledger {
             let mut heard = Heard { owing, last: deadline, ..Heard::by_nobody(sequence) };
             for place in record.unheard(&self.more) {
                 let stay = self.stays.placed(record.room, place);
-                let excused = stay.is_none_or(|stay| {
-                    stay.away || (stay.left <= deadline && stay.left < self.ends)
-                });
+                let excused =
+                    stay.is_none_or(|stay| stay.away || (stay.left <= deadline && !stay.at_end));
                 let delivery = &mut meter.delivery;
                 let count = match excused {
                     true => &mut delivery.excused,
@@ -242,6 +241,7 @@ impl Ledger {
     /// From now on bots leave because the run ends.
     pub(crate) fn end(&mut self, now: Time) {
         self.ends = self.ends.min(now);
+        self.stays.ending = true;
         self.parting = None;
     }
 
@@ -254,6 +254,9 @@ impl Ledger {
                 self.close_first(ring, now, false, meter);
             }
         }
-        self.early = Early::default();
+        // Everything that was announced is known here: these name messages whose limit was over.
+        while let Some(receipt) = self.early.expire(Time::NEVER, self.terms.late) {
+            self.too_late(&receipt, meter);
+        }
     }
 }

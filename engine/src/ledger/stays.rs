@@ -42,6 +42,8 @@ pub(super) struct Stay {
     before: u32,
     /// Its link was lost, and nobody knows yet whether the stay survives that.
     pub(super) away: bool,
+    /// It was left because the run ends: that excuses nothing.
+    pub(super) at_end: bool,
 }
 
 // The price of a bot in a room, before its share of the room's own list.
@@ -74,6 +76,8 @@ pub(super) struct Stays {
     entering: Vec<Entering>,
     /// Stays that were left, in that order.
     leaving: VecDeque<(Time, u32)>,
+    /// The run ends: who leaves now does so because of that.
+    pub(super) ending: bool,
 }
 
 impl Stays {
@@ -139,6 +143,7 @@ impl Stays {
             older,
             before: FIRST | bot,
             away: false,
+            at_end: false,
         });
         if older != NONE {
             self.stays[older as usize].before = stay;
@@ -162,7 +167,7 @@ impl Stays {
     fn close(&mut self, stay: u32, now: Time) {
         let own = &mut self.stays[stay as usize];
         if own.open() {
-            own.left = now;
+            (own.left, own.at_end) = (now, self.ending);
             self.leaving.push_back((now, stay));
         }
     }
