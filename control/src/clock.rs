@@ -13,3 +13,11 @@ pub(crate) fn now() -> Instant {
 pub(crate) fn date() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
+
+/// A number that tells runs apart: of the clock and of this process.
+#[allow(clippy::disallowed_methods)] // two runs of one seed are two runs
+pub(crate) fn run_number() -> u32 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let millis = since.as_millis() as u64 ^ u64::from(std::process::id()) << 32;
+    (millis.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
+}

@@ -235,6 +235,7 @@ fn plan(flags: &RunFlags, endpoints: Vec<Endpoint>, loopback: bool) -> Result<Pl
         },
         liveness: flags.link.liveness,
         drain: own.drain,
+        ledger: Terms { run: crate::clock::run_number(), ..Terms::default() },
         breaker: match flags.target.breaker {
             Some(switch) => switch == Switch::On,
             None => !loopback,

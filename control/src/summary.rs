@@ -13,6 +13,7 @@ use crate::wire::Heading;
 use figures::{Figures, carried, is_timeout};
 use table::Table;
 
+mod delivery;
 pub(crate) mod figures;
 mod table;
 
@@ -43,6 +44,7 @@ impl Summary<'_> {
         self.population(&figures, &mut lines);
         self.connects(&mut lines);
         self.ops(&figures, &mut lines);
+        lines.extend(delivery::lines(self.report, &figures, &self.label("delivery")));
         self.counters(&mut lines);
         self.losses(&figures, &mut lines);
         self.endpoints(&mut lines);

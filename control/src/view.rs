@@ -116,6 +116,30 @@ fn lost(snapshot: &Snapshot) -> u64 {
     losses.filter(|loss| loss.lost.opened).map(|loss| loss.count).sum()
 }
 
+/// What the ledger says of this second and, of what went wrong, of the run so far; nothing without
+/// a ledger.
+fn delivery(snapshot: &Snapshot) -> Option<String> {
+    let (second, total) = (&snapshot.second.delivery, &snapshot.report.total.delivery);
+    if snapshot.report.no_ledger().is_some() {
+        return None;
+    }
+    let seconds = snapshot.span.as_secs_f64().max(1e-3);
+    let mut text = format!("delivered {}", per_second(second.delivered as f64 / seconds));
+    for (name, count) in [
+        ("missing", total.missing),
+        ("excused", total.excused),
+        ("bounced", total.bounced),
+        ("duplicated", total.duplicated),
+        ("reordered", total.reordered),
+        ("late", total.late),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("  {name} {}", grouped(count)));
+        }
+    }
+    Some(text)
+}
+
 /// `p50 1 ms  p99 2 ms  max 3 ms`, or that there was nothing.
 fn latencies(op: &OpMeter) -> String {
     if op.latency.count() == 0 {
@@ -144,6 +168,9 @@ fn line(snapshot: &Snapshot) -> String {
     );
     for (name, op) in report.names.ops.iter().zip(&snapshot.second.ops) {
         text.push_str(&format!("  {name} {}", latencies(op)));
+    }
+    if let Some(ledger) = delivery(snapshot) {
+        text.push_str(&format!("  {ledger}"));
     }
     text.push_str(&format!("  lag p99 {}", micros(snapshot.second.lag.at(0.99))));
     if !snapshot.limited.is_empty() {

@@ -8,14 +8,15 @@ use densebots_engine::{Phase, Report};
 
 use crate::summary::figures::{Figures, carried};
 
+mod delivery;
 mod series;
 mod shapes;
 
 pub(crate) use series::{Second, Series};
 pub(crate) use shapes::ReportFile;
 use shapes::{
-    BotsPart, BytesPart, ConnectPart, DeliveryPart, EndpointPart, GeneratorPart, LostPart,
-    MailPart, OpPart, RunPart, TlsPart, VerdictPart,
+    BotsPart, BytesPart, ConnectPart, EndpointPart, GeneratorPart, LostPart, MailPart, OpPart,
+    RunPart, TlsPart, VerdictPart,
 };
 
 /// What is known of a run before it begins.
@@ -75,10 +76,7 @@ impl ReportFile {
             },
             lost: losses.collect(),
             endpoints: endpoints(report),
-            delivery: DeliveryPart {
-                reason: Some("the ledger belongs to chat scenarios".to_owned()),
-                ..DeliveryPart::default()
-            },
+            delivery: delivery::delivery(report, &figures),
             tls: TlsPart::default(),
             thresholds: Vec::new(),
             generator: generator(heading, report, &figures),
@@ -191,6 +189,6 @@ fn generator(heading: &Heading, report: &Report, figures: &Figures<'_>) -> Gener
     }
 }
 
-fn longest(spread: &Spread) -> Option<u64> {
+pub(crate) fn longest(spread: &Spread) -> Option<u64> {
     (spread.count() > 0).then(|| spread.max())
 }

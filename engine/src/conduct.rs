@@ -103,6 +103,7 @@ impl Conductor {
             measured: meter.clone(),
             window: Duration::ZERO,
             limited: Limited::default(),
+            late: plan.ledger.late,
             ramp: Duration::ZERO,
             generator: Generator {
                 shards,

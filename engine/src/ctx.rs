@@ -10,6 +10,7 @@ use crate::dice::Rng;
 use crate::flush::Out;
 use crate::groups::GroupId;
 use crate::id::BotId;
+use crate::ledger::Ledger;
 use crate::links::{Link, LinkState, Links};
 use crate::mail::{Letter, Office, Post};
 use crate::metrics::{Counter, Gauge, Meter, Op, Value};
@@ -42,6 +43,7 @@ pub(crate) struct Desk<S: Scenario> {
     pub(crate) out: Out,
     pub(crate) office: Office<S::Mail>,
     pub(crate) meter: Box<Meter>,
+    pub(crate) ledger: Ledger,
     /// What the callback asked for and the shard does once it has returned.
     pub(crate) wishes: VecDeque<Wish>,
     /// Bots that began an op in this turn, as key and generation, to stamp at the flush.

@@ -26,6 +26,11 @@ impl GroupId {
         GroupId::spread(number ^ 0x05EE_D0F9_60C5)
     }
 
+    /// The group of one: what is addressed to this bot alone.
+    pub fn of_bot(bot: BotId) -> GroupId {
+        GroupId::spread(u64::from(bot.0) ^ 0xB07A_DD4E_5500_0000)
+    }
+
     fn spread(hash: u64) -> GroupId {
         GroupId(crate::dice::mix(hash).max(1))
     }
@@ -130,7 +135,7 @@ impl Groups {
 
 /// A group's number is spread already; hashing it again would only cost time.
 #[derive(Default)]
-struct AsIs(u64);
+pub(crate) struct AsIs(u64);
 
 impl Hasher for AsIs {
     fn finish(&self) -> u64 {

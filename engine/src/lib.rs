@@ -68,6 +68,7 @@ mod dice;
 mod flush;
 mod groups;
 mod id;
+mod ledger;
 pub mod limits;
 mod links;
 mod mail;
@@ -93,6 +94,7 @@ pub use ctx::{Ctx, Outcome};
 pub use dice::{Rng, THINK_MAX, Think};
 pub use groups::GroupId;
 pub use id::BotId;
+pub use ledger::{Entries, MessageId, Terms};
 pub use limits::Preflight;
 pub use links::{Cause, Link, Lost};
 pub use mail::{Inbox, Letter, MailCount};
@@ -100,7 +102,8 @@ pub use metrics::{Counter, Gauge, Names, Op, Value};
 pub use plan::{Arrival, Backoff, Close, Endpoint, Load, Plan, PlanError, Repeat};
 pub use rehearse::{Answer, Broken, Engine, Rehearsal};
 pub use report::{
-    BotsReport, Generator, LIMITED_SHARE, Limited, POPULATION_SHARE, Panic, Phase, Report, Snapshot,
+    BotsReport, EXCUSED_SHARE, Generator, LIMITED_SHARE, Limited, POPULATION_SHARE, Panic, Phase,
+    Report, Snapshot,
 };
 pub use run::{Run, StartError, start, start_observed};
 pub use scenario::Scenario;

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::groups::GroupId;
 use crate::id::BotId;
+use crate::ledger::Notice;
 
 /// What one bot tells others.
 #[derive(Clone, Debug)]
@@ -65,11 +66,21 @@ pub(crate) struct Batch<M> {
     pub(crate) posts: Vec<Post<M>>,
     /// The members that the group posts are for, one list behind the other.
     pub(crate) members: Vec<BotId>,
+    /// What ledgers tell each other.
+    pub(crate) notices: Vec<Notice>,
 }
 
 impl<M> Batch<M> {
     fn new() -> Batch<M> {
-        Batch { posts: Vec::new(), members: Vec::new() }
+        Batch { posts: Vec::new(), members: Vec::new(), notices: Vec::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.posts.is_empty() && self.notices.is_empty()
+    }
+
+    fn capacity(&self) -> usize {
+        self.posts.capacity().max(self.members.capacity()).max(self.notices.capacity())
     }
 }
 
@@ -157,6 +168,11 @@ impl<M> Office<M> {
         self.outboxes[shard].posts.push(post);
     }
 
+    /// Puts what a ledger tells into the outbox to `shard`.
+    pub(crate) fn note(&mut self, shard: usize, notice: Notice) {
+        self.outboxes[shard].notices.push(notice);
+    }
+
     /// Puts a letter to members of a group into the outbox to `shard`.
     pub(crate) fn post_to_members(&mut self, shard: usize, letter: Letter<M>, to: &[BotId]) {
         let outbox = &mut self.outboxes[shard];
@@ -183,12 +199,13 @@ impl<M> Office<M> {
 
     /// An outbox is full: the sockets have to wait.
     pub(crate) fn full(&self) -> bool {
-        self.outboxes.iter().any(|outbox| outbox.posts.len() >= self.outbox_max)
+        let long = |outbox: &Batch<M>| outbox.posts.len().max(outbox.notices.len());
+        self.outboxes.iter().any(|outbox| long(outbox) >= self.outbox_max)
     }
 
     /// The next batch: from this shard itself first, then from the others.
     pub(crate) fn receive(&mut self, own: &mut bool) -> Option<Batch<M>> {
-        if std::mem::take(own) && !self.outboxes[self.me].posts.is_empty() {
+        if std::mem::take(own) && !self.outboxes[self.me].is_empty() {
             let spare = self.spare();
             return Some(std::mem::replace(&mut self.outboxes[self.me], spare));
         }
@@ -197,21 +214,22 @@ impl<M> Office<M> {
 
     /// Whether mail of this shard to itself waits for the next turn.
     pub(crate) fn own_waits(&self) -> bool {
-        !self.outboxes[self.me].posts.is_empty()
+        !self.outboxes[self.me].is_empty()
     }
 
     /// Whether anything at all waits: in the inbox or in an outbox.
     pub(crate) fn idle(&self) -> bool {
-        self.inbox.is_empty() && self.outboxes.iter().all(|outbox| outbox.posts.is_empty())
+        self.inbox.is_empty() && self.outboxes.iter().all(Batch::is_empty)
     }
 
     /// Takes back a batch that was delivered.
     pub(crate) fn recycle(&mut self, mut batch: Batch<M>) {
-        if batch.posts.capacity().max(batch.members.capacity()) > SPARE_POSTS_MAX {
+        if batch.capacity() > SPARE_POSTS_MAX {
             return;
         }
         batch.posts.clear();
         batch.members.clear();
+        batch.notices.clear();
         if self.spares.len() < SPARES_MAX {
             self.spares.push(batch);
         } else {
@@ -224,6 +242,7 @@ impl<M> Office<M> {
         own.or_else(|| self.shared_spares.1.try_recv().ok()).unwrap_or_else(|| Batch {
             posts: Vec::with_capacity(BATCH_POSTS),
             members: Vec::with_capacity(BATCH_POSTS),
+            notices: Vec::new(),
         })
     }
 
@@ -232,7 +251,7 @@ impl<M> Office<M> {
     pub(crate) fn dispatch(&mut self, mut wake: impl FnMut(usize)) -> bool {
         let mut held = false;
         for shard in 0..self.outboxes.len() {
-            if shard == self.me || self.outboxes[shard].posts.is_empty() {
+            if shard == self.me || self.outboxes[shard].is_empty() {
                 continue;
             }
             let spare = self.spare();

@@ -9,9 +9,11 @@ use crate::id::BotId;
 use crate::links::{Cause, Lost};
 use crate::mail::MailCount;
 
+mod delivery;
 mod op;
 mod spread;
 
+pub use delivery::{Delivery, ROOM_SIZES};
 pub use op::OpMeter;
 pub use spread::{LATENCY_MAX, Spread};
 
@@ -160,6 +162,8 @@ pub struct Meter {
     pub dropped: u64,
     /// Mail.
     pub mail: MailCount,
+    /// Who should have heard what, and did.
+    pub delivery: Delivery,
     /// Times the generator's own limits were met, by name.
     pub limits: Vec<(&'static str, u64)>,
     /// Losses by kind.
@@ -202,6 +206,7 @@ impl Meter {
             run_delay_us: 0,
             dropped: 0,
             mail: MailCount::default(),
+            delivery: Delivery::new(),
             limits: Vec::with_capacity(KINDS_MAX),
             losses: Vec::with_capacity(KINDS_MAX),
             endpoints: vec![EndpointCount::default(); endpoints],
@@ -275,6 +280,7 @@ impl Meter {
         self.run_delay_us += other.run_delay_us;
         self.dropped += other.dropped;
         self.mail.add(&other.mail);
+        self.delivery.add(&other.delivery);
         other.limits.iter().for_each(|&(name, more)| self.limits_add(name, more));
         other.losses.iter().for_each(|&loss| self.losses_add(loss));
         for (own, other) in self.endpoints.iter_mut().zip(&other.endpoints) {
@@ -306,6 +312,7 @@ impl Meter {
         (self.events, self.turns, self.busy_us, self.cpu_us) = (0, 0, 0, 0);
         (self.run_delay_us, self.dropped) = (0, 0);
         self.mail = MailCount::default();
+        self.delivery.clear();
         self.connect.clear();
         self.lag.clear();
         self.turn.clear();

@@ -56,6 +56,8 @@ pub struct Plan {
     pub drain: Duration,
     /// How often shards report.
     pub sample_every: Duration,
+    /// What the ledger goes by, if the scenario keeps one.
+    pub ledger: crate::ledger::Terms,
     /// Stop when more than a fifth of the attempts fail over ten seconds.
     pub breaker: bool,
     /// Ids of bots whose bytes an observer wants to see, both ways.
@@ -93,6 +95,7 @@ impl Default for Plan {
             liveness: Duration::from_secs(60),
             drain: Duration::from_secs(10),
             sample_every: Duration::from_secs(1),
+            ledger: crate::ledger::Terms::default(),
             breaker: false,
             trace: Vec::new(),
             #[cfg(feature = "planted")]
@@ -142,6 +145,9 @@ impl Plan {
         }
         if self.sample_every.is_zero() {
             return fault("sample_every", "must not be zero".into());
+        }
+        if self.ledger.late.is_zero() {
+            return fault("ledger.late", "must not be zero: everything would be late".into());
         }
         if self.respawn.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
             return fault("respawn", "must be a rate above 0 a second".into());

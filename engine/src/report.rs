@@ -78,6 +78,8 @@ pub struct Report {
     pub window: Duration,
     /// The window's seconds, and how many of them were limited, by reason.
     pub limited: Limited,
+    /// How long a message could take before it was missing.
+    pub late: Duration,
     /// How long it took until the population was full.
     pub ramp: Duration,
     /// The generator itself.
@@ -152,6 +154,8 @@ pub struct Generator {
 
 /// The share of the target population that must be reached and held.
 pub const POPULATION_SHARE: f64 = 0.99;
+/// The share of deliveries that may be excused before the ledger is called weak.
+pub const EXCUSED_SHARE: f64 = 0.05;
 /// The share of the measure window that may be limited.
 pub const LIMITED_SHARE: f64 = 0.01;
 
@@ -199,7 +203,27 @@ impl Report {
                 reasons.join(", ")
             ));
         }
+        let delivery = &self.total.delivery;
+        let excused = delivery.excused as f64 / delivery.expected.max(1) as f64;
+        if excused > EXCUSED_SHARE {
+            why.push(format!(
+                "the ledger is weak: {:.1} % of the deliveries expected were excused",
+                excused * 100.0
+            ));
+        }
         why
+    }
+
+    /// Why nobody can say who heard what; `None` if the ledger of this run can.
+    pub fn no_ledger(&self) -> Option<String> {
+        let delivery = &self.total.delivery;
+        match (delivery.kept, delivery.ids_lost) {
+            (false, _) => Some("this scenario keeps no ledger".to_owned()),
+            (true, 0) => None,
+            (true, rooms) => {
+                Some(format!("the service does not keep the ids of messages (seen {rooms} times)"))
+            }
+        }
     }
 
     /// Whether the generator was idle enough for its figures to speak of the target.

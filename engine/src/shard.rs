@@ -14,6 +14,7 @@ use crate::ctx::{Ctx, Desk};
 use crate::flush::{Out, Pool};
 use crate::groups::Groups;
 use crate::id::BotId;
+use crate::ledger::Ledger;
 use crate::limits::{SourceSpread, Sources};
 use crate::links::{Link, Links, NONE};
 use crate::mail::{Batch, Office};
@@ -280,6 +281,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 out: Out::default(),
                 office: parts.office,
                 meter,
+                ledger: Ledger::new(me, shards, plan.ledger),
                 wishes: VecDeque::with_capacity(16),
                 begun: Vec::with_capacity(WAKE_MAX),
                 key: NONE,
@@ -329,7 +331,8 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             false => Time::NEVER,
         };
         let timer = self.timers.next().unwrap_or(Time::NEVER);
-        [self.next_launch(), timer, self.next_sample, self.cut_off, mail, closing, accept]
+        let parting = self.desk.ledger.next_parting();
+        [self.next_launch(), timer, self.next_sample, self.cut_off, mail, closing, accept, parting]
             .into_iter()
             .min()
             .unwrap_or(Time::NEVER)
@@ -372,26 +375,6 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let moment = self.bots.core(key).next_moment();
         if moment != Time::NEVER && self.timers.armed(key).is_none_or(|armed| moment < armed) {
             self.timers.arm(key, moment);
-        }
-    }
-
-    /// Shows the observer bytes of a bot that the plan traces.
-    fn trace(&mut self, key: u32, said: bool, bytes: &[u8]) {
-        let (bot, at) = (self.bots.core(key).id, self.now);
-        self.tell(Life::Wire { bot, at, said, bytes: bytes.into() });
-    }
-
-    fn tell(&mut self, life: Life<S::Bot>) {
-        let Some(lives) = &self.lives else { return };
-        match lives.try_send(life) {
-            Ok(()) | Err(crossbeam_channel::TrySendError::Disconnected(_)) => {}
-            // The end of a bot carries its value: it waits. The rest is counted.
-            Err(crossbeam_channel::TrySendError::Full(life @ Life::Ended(..))) => {
-                self.untold.push_back(life);
-            }
-            Err(crossbeam_channel::TrySendError::Full(_)) => {
-                self.desk.meter.limit("life events the observer did not take");
-            }
         }
     }
 }

@@ -82,13 +82,20 @@ impl Talk {
         (first, (members as u32).max(1))
     }
 
+    /// The group of a bot: where it speaks, and by what its members know each other.
+    fn room(&self, ctx: &Ctx<'_, Self>) -> GroupId {
+        GroupId::numbered(u64::from(self.circle(ctx.id, ctx.plan()).0))
+    }
+
     /// Speaks, if in the room; the token goes on once the words are heard.
     fn speak(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
-        if bot.in_room {
+        if bot.in_room && !ctx.draining() {
             ctx.begin(SAY);
-            let (id, round) = (ctx.id, bot.round);
+            let room = self.room(ctx);
+            let (message, round) = (ctx.ledger().sent(room), bot.round);
             ctx.send(|_, out| {
-                out.extend_from_slice(format!("{id} speaks in round {round}\n").as_bytes());
+                message.write(out);
+                out.extend_from_slice(format!(" speaks in round {round}\n").as_bytes());
             });
         }
     }
@@ -137,12 +144,17 @@ impl Scenario for Talk {
             bot.in_room = true;
             ctx.ready();
             let (first, _) = self.circle(ctx.id, ctx.plan());
-            ctx.join(GroupId::numbered(u64::from(first)));
+            let room = self.room(ctx);
+            ctx.ledger().entered(room);
+            ctx.join(room);
             ctx.send_to(BotId(first), Mail::Here);
             return;
         }
-        let speaker = line.split(|&byte| byte == b' ').next().unwrap_or_default();
-        if speaker == ctx.id.to_string().as_bytes() {
+        let word = line.split(|&byte| byte == b' ').next().unwrap_or_default();
+        let Some(message) = ctx.ledger().read(word) else { return ctx.ledger().foreign() };
+        let room = self.room(ctx);
+        ctx.ledger().heard(room, message);
+        if message.sender == ctx.id {
             if ctx.end(SAY).is_some() {
                 self.pass(bot, ctx);
             }

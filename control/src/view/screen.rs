@@ -35,6 +35,7 @@ pub(super) fn lines(
         }
         lines.push(text);
     }
+    lines.extend(super::delivery(snapshot).map(|text| row("delivery", &text)));
     lines.extend([generator(snapshot), left(frame, snapshot), memory(frame, snapshot)]);
     if frame.keys {
         lines.push(row("keys", "+ - one per cent of the bots   p pause   d drain   q stop"));

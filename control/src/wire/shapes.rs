@@ -242,7 +242,7 @@ pub(crate) struct DeliveryPart {
     pub unresolved: Option<u64>,
     /// Heard twice.
     pub duplicated: Option<u64>,
-    /// Heard in another order.
+    /// Heard behind a later message of the same sender in the same room.
     pub reordered: Option<u64>,
     /// Heard after the limit.
     pub late: Option<u64>,
@@ -250,8 +250,36 @@ pub(crate) struct DeliveryPart {
     pub history: Option<u64>,
     /// Heard from others than our bots.
     pub foreign: Option<u64>,
+    /// Heard by bots that did not owe it: they came in just behind it, or had left.
+    pub unowed: Option<u64>,
+    /// What a message may take before it is missing, and a receipt late.
+    pub limit_s: Option<f64>,
+    /// From due to each receipt, and to the last one of a message by how many bots owed it; in the
+    /// measure window.
+    pub latency: Vec<DeliveryLatencyPart>,
     /// Why the values are null.
     pub reason: Option<String>,
+}
+
+/// How long deliveries took.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct DeliveryLatencyPart {
+    /// `each`, or `last` for the last receipt of a message.
+    pub of: &'static str,
+    /// How many bots owed it: 1-2, 3-9, 10-49, 50 and more; null for any number.
+    pub receivers: Option<&'static str>,
+    /// How many.
+    pub count: u64,
+    /// Median.
+    pub p50_us: Option<u64>,
+    /// 95th percentile.
+    pub p95_us: Option<u64>,
+    /// 99th percentile; null below 100 samples.
+    pub p99_us: Option<u64>,
+    /// 99.9th percentile; null below 10,000 samples.
+    pub p999_us: Option<u64>,
+    /// Longest; of `last`, what is missing ranks at the limit.
+    pub max_us: Option<u64>,
 }
 
 /// Encryption.

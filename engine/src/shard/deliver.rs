@@ -22,11 +22,16 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             let mut delivery = match self.delivery.take() {
                 Some(delivery) => delivery,
                 None => match self.desk.office.receive(&mut own) {
-                    Some(batch) => Delivery { batch, post: 0, members_from: 0, heard: 0 },
+                    Some(mut batch) => {
+                        self.read_notices(&mut batch, &mut budget);
+                        Delivery { batch, post: 0, members_from: 0, heard: 0 }
+                    }
                     None => return,
                 },
             };
-            self.go_on(&mut delivery, &mut budget);
+            if budget > 0 {
+                self.go_on(&mut delivery, &mut budget);
+            }
             if delivery.post < delivery.batch.posts.len() {
                 self.delivery = Some(delivery);
             } else {
@@ -35,9 +40,17 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
     }
 
+    /// What other shards' ledgers have to tell comes before the letters.
+    pub(super) fn read_notices(&mut self, batch: &mut Batch<S::Mail>, budget: &mut usize) {
+        *budget = budget.saturating_sub(batch.notices.len());
+        for notice in batch.notices.drain(..) {
+            self.desk.ledger.take_in(&notice, self.now, &mut self.desk.meter);
+        }
+    }
+
     /// Delivers on from where the delivery stands, as far as the budget goes.
     fn go_on(&mut self, delivery: &mut Delivery<S::Mail>, budget: &mut usize) {
-        let Batch { posts, members } = &delivery.batch;
+        let Batch { posts, members, .. } = &delivery.batch;
         while let Some(post) = posts.get(delivery.post) {
             let everybody = match post {
                 Post::Members { letter, members: count } => {

@@ -54,6 +54,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     /// The last open link of a bot is gone: what it had in flight is cut off.
     fn go_offline(&mut self, key: u32, lost: Option<Lost>) {
         self.cut_flights(key);
+        self.desk.ledger.lost(key, self.now, &mut self.desk.meter);
         let core = &mut self.bots.at(key).core;
         if let Some(lost) = lost.filter(|lost| lost.opened) {
             core.cold.get_or_insert_default().lost = Some(lost);
@@ -130,6 +131,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             if reset { self.drop_link(link, true) } else { self.part_with_link(link) }
         }
         self.cut_flights(key);
+        self.desk.ledger.ended(key, self.now, &mut self.desk.meter);
         if !self.desk.plan.has(Bug::GhostMember) {
             self.leave_groups(key);
         }

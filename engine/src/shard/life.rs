@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 
+use super::Shard;
 use crate::ctx::Outcome;
 use crate::id::BotId;
+use crate::net::Net;
+use crate::scenario::Scenario;
 use crate::time::Time;
 
 /// What happened in the life of a bot, for an observer.
@@ -42,6 +45,28 @@ impl<B> Life<B> {
             Life::Listening(bot, at) => Life::Listening(bot, at),
             Life::Wire { bot, at, said, bytes } => Life::Wire { bot, at, said, bytes },
             Life::Ended(bot, outcome, _) => Life::Ended(bot, outcome, ()),
+        }
+    }
+}
+
+impl<S: Scenario, N: Net> Shard<S, N> {
+    /// Shows the observer bytes of a bot that the plan traces.
+    pub(super) fn trace(&mut self, key: u32, said: bool, bytes: &[u8]) {
+        let (bot, at) = (self.bots.core(key).id, self.now);
+        self.tell(Life::Wire { bot, at, said, bytes: bytes.into() });
+    }
+
+    pub(super) fn tell(&mut self, life: Life<S::Bot>) {
+        let Some(lives) = &self.lives else { return };
+        match lives.try_send(life) {
+            Ok(()) | Err(crossbeam_channel::TrySendError::Disconnected(_)) => {}
+            // The end of a bot carries its value: it waits. The rest is counted.
+            Err(crossbeam_channel::TrySendError::Full(life @ Life::Ended(..))) => {
+                self.untold.push_back(life);
+            }
+            Err(crossbeam_channel::TrySendError::Full(_)) => {
+                self.desk.meter.limit("life events the observer did not take");
+            }
         }
     }
 }

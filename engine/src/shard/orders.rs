@@ -59,6 +59,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 Err(TryRecvError::Disconnected) => break,
             }
         }
+        if self.desk.ledger.parts(self.now, &mut self.desk.meter) {
+            self.begin_visit(Purpose::Drain);
+        }
         self.visit();
         if self.cut_off <= self.now {
             self.cut_off = Time::NEVER;
@@ -89,11 +92,14 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 self.cohorts.clear();
                 self.cut_off = self.cut_off.min(until);
                 self.settled = false; // tells again, also if nobody is left to drain
-                self.begin_visit(Purpose::Drain);
+                // Bots stay for what is on its way to them, half of the drain time at most.
+                let patience = (until.since(self.now) / 2).min(self.desk.plan.ledger.late);
+                self.desk.ledger.part_by(self.now + patience);
             }
             Order::Stop => {
                 self.desk.draining = true;
                 self.stopping = true;
+                self.desk.ledger.end(self.now);
                 self.cohorts.clear();
                 self.cut_off = Time::NEVER;
                 self.begin_visit(Purpose::Stop);

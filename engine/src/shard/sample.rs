@@ -38,6 +38,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             self.next_sample += every;
         }
         self.look_at_blocked();
+        self.desk.ledger.expire(self.now, &mut self.desk.meter);
         if let Ok(spare) = self.spare.try_recv() {
             let full = self.swap_meter(spare);
             let _ = self.notes.send(Note::Sample(self.me, full));
@@ -60,6 +61,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     /// The last meter, when the shard ends.
     pub(crate) fn last_meter(mut self) -> Box<crate::metrics::Meter> {
+        while let Some(mut batch) = self.desk.office.receive(&mut false) {
+            self.read_notices(&mut batch, &mut 0);
+        }
+        self.desk.ledger.finish(self.now, &mut self.desk.meter);
         let spare = self.desk.meter.clone();
         self.swap_meter(spare)
     }

@@ -12,6 +12,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn flush(&mut self) {
         self.look_at_clock();
         self.stamp();
+        self.desk.ledger.confirm(self.now);
         // A write that fails costs a bot its link, and what it says then is written too.
         while self.desk.out.segments() > 0 {
             let mut out = std::mem::take(&mut self.desk.out);
@@ -30,6 +31,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             }
         }
         self.finish_links();
+        for (shard, notice) in self.desk.ledger.notices() {
+            self.desk.office.note(shard, notice);
+        }
         let peers = &self.peers;
         self.desk.office.dispatch(|shard| peers[shard].wake());
     }

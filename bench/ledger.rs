@@ -1,0 +1,142 @@
+//! What the ledger costs: time for each receipt that is accounted, memory for each message on
+//! record.
+//!
+//! Bots without links, in rooms on one shard, tell each other of messages by the ledger's calls
+//! alone, in one callback: no socket, no mail, no parsing but that of the message's name. Rooms
+//! are visited in a random order, so that the tables are as cold as in a run of that size.
+//!
+//! `cargo bench --bench ledger` measures 100,000 bots; any other run is a small one.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use densebots_engine::{
+    Arrival, BotId, Ctx, GroupId, Link, Load, MessageId, Plan, Rng, Role, Scenario, start,
+};
+use densebots_protocols::line::{Framing, Line};
+
+/// Bots in a room.
+const ROOM: u32 = 6;
+
+#[derive(Default)]
+struct Figures {
+    sent: Vec<Option<MessageId>>,
+    sending: Duration,
+    hearing: Duration,
+    receipts: u64,
+    memory: [u64; 3],
+    rooms_done: u32,
+}
+
+struct Rooms {
+    bots: u32,
+    figures: Arc<Mutex<Figures>>,
+}
+
+fn room(id: BotId) -> GroupId {
+    GroupId::numbered(u64::from(id.0 / ROOM))
+}
+
+/// Anonymous memory of this process.
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("RssAnon")).unwrap_or_default();
+    let kib = line.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    kib.unwrap_or(0u64) * 1024
+}
+
+impl Scenario for Rooms {
+    type Session = Line;
+    type Bot = ();
+    type Mail = ();
+
+    fn bot(&self, _: BotId, _: Role, _: &mut Rng) {}
+
+    fn session(&self, _: BotId, (): &mut (), _: Link) -> Line {
+        Line::new(Framing::chunks())
+    }
+
+    fn on_start(&self, (): &mut (), _: Role, ctx: &mut Ctx<'_, Self>) {
+        if ctx.id.0 == 0 {
+            return;
+        }
+        ctx.ready();
+        if ctx.id.0 == 1 {
+            self.figures.lock().expect("one thread").memory[0] = memory();
+        }
+        ctx.ledger().entered(room(ctx.id));
+        // A multiplier that is prime to the range leads through all bots in a scattered order.
+        let turn = u64::from(ctx.id.0) * 1_000_003 % u64::from(self.bots);
+        ctx.wake_at(
+            densebots_engine::Time::ZERO + Duration::from_secs(8) + Duration::from_micros(turn * 5),
+        );
+    }
+
+    fn on_event(&self, (): &mut (), _: &[u8], _: &mut Ctx<'_, Self>) {}
+
+    /// Twice: first everybody sends one message; then everybody hears what its room was told.
+    fn on_wake(&self, (): &mut (), ctx: &mut Ctx<'_, Self>) {
+        let mut figures = self.figures.lock().expect("one thread");
+        let figures = &mut *figures;
+        if figures.sent.is_empty() {
+            figures.sent.resize(self.bots as usize + ROOM as usize + 1, None);
+            figures.memory[1] = memory();
+        }
+        let own = ctx.id.0 as usize;
+        if figures.sent[own].is_none() {
+            let begun = Instant::now();
+            figures.sent[own] = Some(ctx.ledger().sent(room(ctx.id)));
+            figures.sending += begun.elapsed();
+            return ctx.wake_at(ctx.due + Duration::from_secs(3));
+        }
+        if figures.receipts == 0 {
+            figures.memory[2] = memory();
+        }
+        let first = (ctx.id.0 / ROOM * ROOM) as usize;
+        let mut text = Vec::with_capacity(MessageId::TEXT_MAX);
+        for nth in first..first + ROOM as usize {
+            let Some(message) = figures.sent[nth] else { continue };
+            text.clear();
+            message.write(&mut text);
+            let begun = Instant::now();
+            let message = ctx.ledger().read(&text).expect("ours");
+            ctx.ledger().heard(room(ctx.id), message);
+            figures.hearing += begun.elapsed();
+            figures.receipts += 1;
+        }
+        figures.rooms_done += 1;
+        if figures.rooms_done >= self.bots {
+            ctx.stop_run("measured");
+        }
+    }
+}
+
+fn main() {
+    let measured = std::env::args().any(|arg| arg == "--bench");
+    let bots = if measured { 100_000 } else { 600 };
+    let figures = Arc::new(Mutex::new(Figures::default()));
+    let plan = Plan {
+        load: Load::Closed { bots, arrival: Arrival::AtOnce, hold: Duration::from_secs(60) },
+        shards: 1,
+        ..Plan::default()
+    };
+    let rooms = Rooms { bots, figures: figures.clone() };
+    let report = start(rooms, plan).expect("a plan that can run").finish();
+    let total = &report.total.delivery;
+    let figures = figures.lock().expect("one thread");
+    assert_eq!(total.delivered, figures.receipts, "{total:?}");
+    let each = |time: Duration, count: u64| time.as_nanos() as f64 / count.max(1) as f64;
+    // Two looks at the clock are in each figure.
+    let begun = Instant::now();
+    (0..100_000).for_each(|_| drop(std::hint::black_box(Instant::now().elapsed())));
+    let clock = each(begun.elapsed(), 100_000) / 2.0;
+    let [_, before, after] = figures.memory;
+    println!(
+        "ledger: {bots} bots in rooms of {ROOM}: {:.0} ns a receipt, {:.0} ns a message sent, {} \
+         bytes a message on record (the clock takes {clock:.0} ns of each)",
+        each(figures.hearing, figures.receipts) - clock,
+        each(figures.sending, u64::from(bots)) - clock,
+        after.saturating_sub(before) / u64::from(bots),
+    );
+}
