@@ -41,6 +41,16 @@ pub enum SettingError {
         /// What would fit.
         wanted: &'static str,
     },
+    /// The value leads to something that is wrong: a file, a pattern.
+    #[error("parameter `{name}`, `{value}`: {why}")]
+    Wrong {
+        /// The parameter.
+        name: &'static str,
+        /// As it was set.
+        value: String,
+        /// What is wrong, and where.
+        why: String,
+    },
 }
 
 fn list(names: &[&'static str]) -> String {
@@ -87,6 +97,31 @@ impl Settings {
     ) -> Result<u64, SettingError> {
         let number = self.text(name).parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| self.fault(name, wanted))
+    }
+
+    /// Two values of which the first is not greater, from `5..10`; one stands for both.
+    pub fn span<T: PartialOrd + Copy>(
+        &self,
+        name: &'static str,
+        read: impl Fn(&str) -> Option<T>,
+        wanted: &'static str,
+    ) -> Result<(T, T), SettingError> {
+        let text = self.text(name);
+        let (from, to) = text.split_once("..").unwrap_or((text, text));
+        match (read(from.trim()), read(to.trim())) {
+            (Some(from), Some(to)) if from <= to => Ok((from, to)),
+            _ => Err(self.fault(name, wanted)),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn switch(&self, name: &'static str) -> Result<bool, SettingError> {
+        self.text(name).parse().map_err(|_| self.fault(name, "true or false"))
+    }
+
+    /// The error for a value that fits and leads to something wrong.
+    pub fn wrong(&self, name: &'static str, why: String) -> SettingError {
+        SettingError::Wrong { name, value: self.text(name).to_owned(), why }
     }
 
     /// The error for a value that does not fit.

@@ -1,0 +1,349 @@
+//! What all XMPP scenarios share: whom a bot logs in as, and how long each phase of that takes.
+//!
+//! ```text
+//!   byte stream up -> stream -> tls -> stream -> sasl -> stream -> bind -> online -> presence
+//!   |-------------------------------- xmpp.login ----------------------------|
+//! ```
+//! Each phase is an op of its own; which of them there are depends on the service.
+
+use std::sync::Arc;
+
+use densebots_engine::{BotId, Ctx, Op, Plan, Scenario};
+use densebots_protocols::xmpp::sasl::Choice;
+use densebots_protocols::xmpp::{
+    Account, Event, Identity, Kind, Management, Phase, Resumption, Service, Stanza, Tls, Xmpp,
+};
+
+use crate::accounts::{Accounts, Pattern};
+use crate::{Parameter, SettingError, Settings};
+
+/// What can be set in every XMPP scenario.
+pub const PARAMETERS: [Parameter; 9] = [
+    Parameter {
+        name: "domain",
+        default: "localhost",
+        about: "the service that bots log in to; --target says it too",
+    },
+    Parameter {
+        name: "names",
+        default: "bot{id}",
+        about: "names of accounts by the bot's id: {id}, or {id:06} with zeros",
+    },
+    Parameter {
+        name: "accounts",
+        default: "",
+        about: "a CSV file name,password in place of names; each account is used once",
+    },
+    Parameter {
+        name: "password-file",
+        default: "",
+        about: "a file with the password of all, or a pattern like names; without it, the name",
+    },
+    Parameter {
+        name: "mechanism",
+        default: "PLAIN",
+        about: "PLAIN, ANONYMOUS, EXTERNAL, SCRAM-SHA-256 and the like, or strongest",
+    },
+    Parameter {
+        name: "starttls",
+        default: "required",
+        about: "with --tls: required, or optional if a service without it will do",
+    },
+    Parameter {
+        name: "management",
+        default: "off",
+        about: "stream management: off, acknowledge or resume (XEP-0198)",
+    },
+    Parameter {
+        name: "resource",
+        default: "",
+        about: "what resources begin with; without it, a mark of this run",
+    },
+    Parameter {
+        name: "muc",
+        default: "",
+        about: "the service of rooms; without it, conference. and the domain",
+    },
+];
+
+/// These parameters and those of a scenario's own.
+pub(crate) const fn with<const OWN: usize, const ALL: usize>(
+    own: [Parameter; OWN],
+) -> [Parameter; ALL] {
+    assert!(PARAMETERS.len() + OWN == ALL, "as many as there are");
+    let mut all = [PARAMETERS[0]; ALL];
+    let mut nth = 0;
+    while nth < ALL {
+        all[nth] = if nth < OWN { own[nth] } else { PARAMETERS[nth - OWN] };
+        nth += 1;
+    }
+    all
+}
+
+/// From the byte stream to the address.
+pub const LOGIN: Op = Op(0);
+const STREAM: Op = Op(1);
+const TLS: Op = Op(2);
+const SASL: Op = Op(3);
+const BIND: Op = Op(4);
+const MANAGEMENT: Op = Op(5);
+/// From the first presence until the service tells it back.
+pub const PRESENCE: Op = Op(6);
+/// The names of these ops.
+pub const OPS: [&str; 7] = [
+    "xmpp.login",
+    "xmpp.stream",
+    "xmpp.tls",
+    "xmpp.sasl",
+    "xmpp.bind",
+    "xmpp.management",
+    "xmpp.presence",
+];
+/// The first op that a scenario can have of its own.
+pub const OWN: u16 = OPS.len() as u16;
+
+/// These ops and those of a scenario's own.
+pub(crate) fn ops<const N: usize>(own: [&'static str; N]) -> Vec<&'static str> {
+    OPS.into_iter().chain(own).collect()
+}
+
+/// What all bots share of their logins.
+pub struct Chat {
+    service: Arc<Service>,
+    accounts: Accounts,
+    who: Who,
+    first_id: u32,
+    /// The service of the rooms.
+    pub muc: String,
+    /// Begins resources and what else has to differ between runs.
+    mark: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Account,
+    Nobody,
+    Certificate,
+}
+
+/// How far the login of one bot has come, and what it needs to go on after a loss.
+#[derive(Default)]
+pub struct Stay {
+    /// The op in flight beside [`LOGIN`].
+    phase: Option<Op>,
+    resumption: Option<Box<Resumption>>,
+}
+
+impl Stay {
+    /// Whether the next session can go on where the last one was lost.
+    pub fn resumes(&self) -> bool {
+        self.resumption.is_some()
+    }
+
+    /// Takes from a lost session what the next one needs to go on.
+    pub fn salvage(&mut self, mut session: Xmpp) {
+        self.resumption = session.take_resumption().map(Box::new);
+    }
+}
+
+/// What an event means for a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It is over: the bot has an address and has said that it is there.
+    Online,
+    /// The stream that was lost goes on, and with it all that the bot was in.
+    Resumed,
+    /// The login goes on.
+    Along,
+    /// It is none of the login's.
+    Other,
+}
+
+impl Chat {
+    /// From what was set.
+    pub fn from(settings: &Settings, plan: &Plan) -> Result<Chat, SettingError> {
+        let domain = settings.text("domain");
+        if domain.is_empty() || domain.contains(|c: char| "@/'\"<>&".contains(c) || c <= ' ') {
+            return Err(settings.fault("domain", "a domain such as example.org"));
+        }
+        let (mechanism, who) = mechanism(settings)?;
+        let management = match settings.text("management") {
+            "off" => Management::Off,
+            "acknowledge" => Management::Acknowledge,
+            "resume" => Management::Resume,
+            _ => return Err(settings.fault("management", "off, acknowledge or resume")),
+        };
+        let tls = tls(settings, plan)?;
+        let or = |name, otherwise: String| match settings.text(name) {
+            "" => otherwise,
+            text => text.to_owned(),
+        };
+        Ok(Chat {
+            service: Arc::new(Service { tls, mechanism, management, ..Service::new(domain) }),
+            accounts: accounts(settings, plan)?,
+            who,
+            first_id: plan.first_id,
+            muc: or("muc", format!("conference.{domain}")),
+            mark: or("resource", format!("run{:x}", plan.ledger.run)),
+        })
+    }
+
+    /// The domain that bots log in to.
+    pub fn domain(&self) -> &str {
+        &self.service.domain
+    }
+
+    /// The name of a bot's account, which also does as its nick.
+    pub fn name(&self, id: BotId) -> String {
+        let account = self.accounts.of(id.0, self.first_id);
+        account.map_or_else(|| format!("bot{id}"), |account| account.name)
+    }
+
+    /// A session that logs a bot in, or goes on where the one before was lost.
+    pub fn session(&self, id: BotId, stay: &mut Stay) -> Xmpp {
+        stay.phase = None;
+        let identity = match (self.who, self.accounts.of(id.0, self.first_id)) {
+            (Who::Nobody, _) => Identity::nobody(),
+            (Who::Certificate, account) => {
+                let name = account.map(|account| format!("{}@{}", account.name, self.domain()));
+                Identity::certificate(&name.unwrap_or_default()).unwrap_or(Identity::nobody())
+            }
+            (Who::Account, account) => account
+                .and_then(|account| Identity::password(&account.name, &account.password).ok())
+                .unwrap_or(Identity::nobody()),
+        };
+        let resource = format!("{}-{id}", self.mark).into();
+        let account = Account { service: self.service.clone(), identity, resource };
+        match stay.resumption.take() {
+            Some(resumption) => Xmpp::resuming(account, *resumption),
+            None => Xmpp::new(account),
+        }
+    }
+
+    /// The byte stream is up.
+    pub fn opened<S: Scenario>(&self, stay: &mut Stay, ctx: &mut Ctx<'_, S>) {
+        ctx.begin(LOGIN);
+        enter(stay, Some(STREAM), ctx);
+    }
+
+    /// The byte stream is up over TLS. After direct TLS the login has not begun yet.
+    pub fn secured<S: Scenario>(&self, stay: &mut Stay, ctx: &mut Ctx<'_, S>) {
+        if stay.phase == Some(TLS) {
+            enter(stay, Some(STREAM), ctx);
+        }
+    }
+
+    /// Times the login by what the session tells, and says that the bot is there when it is over.
+    pub fn hear<S: Scenario<Session = Xmpp>>(
+        &self,
+        stay: &mut Stay,
+        event: &Event<'_>,
+        ctx: &mut Ctx<'_, S>,
+    ) -> Told {
+        match event {
+            Event::Login(phase) => {
+                enter(stay, Some(op_of(*phase)), ctx);
+                Told::Along
+            }
+            Event::Online { address } => {
+                enter(stay, None, ctx);
+                ctx.end(LOGIN);
+                if address.is_none() {
+                    return Told::Resumed;
+                }
+                ctx.begin(PRESENCE);
+                ctx.send(|session, out| session.presence(out));
+                Told::Online
+            }
+            Event::Presence(presence) if ctx.in_flight(PRESENCE) && self.is_own(presence, ctx.id) => {
+                ctx.end(PRESENCE);
+                Told::Along
+            }
+            _ => Told::Other,
+        }
+    }
+
+    /// Whether it comes from the bot's own address.
+    fn is_own(&self, presence: &Stanza<'_>, id: BotId) -> bool {
+        let from = presence.from().unwrap_or_default();
+        let resource = from.rsplit_once('/').map_or("", |(_, resource)| resource);
+        presence.kind() == Kind::Available
+            && resource.strip_prefix(&self.mark).and_then(|rest| rest.strip_prefix('-'))
+                == Some(id.to_string().as_str())
+    }
+}
+
+/// The op in flight has succeeded, another one begins.
+fn enter<S: Scenario>(stay: &mut Stay, next: Option<Op>, ctx: &mut Ctx<'_, S>) {
+    if let Some(op) = stay.phase.take() {
+        ctx.end(op);
+    }
+    if let Some(op) = next {
+        ctx.begin(op);
+    }
+    stay.phase = next;
+}
+
+fn op_of(phase: Phase) -> Op {
+    match phase {
+        Phase::Stream => STREAM,
+        Phase::Tls => TLS,
+        Phase::Sasl | Phase::Register => SASL,
+        Phase::Bind | Phase::Session => BIND,
+        Phase::Management | Phase::Resume => MANAGEMENT,
+    }
+}
+
+fn mechanism(settings: &Settings) -> Result<(Choice, Who), SettingError> {
+    let who = match settings.text("mechanism") {
+        "strongest" => return Ok((Choice::Strongest, Who::Account)),
+        "ANONYMOUS" => Who::Nobody,
+        "EXTERNAL" => Who::Certificate,
+        _ => Who::Account,
+    };
+    let known = settings.text("mechanism").parse();
+    let choice = known.map(Choice::Exactly).map_err(|_| {
+        let wanted = "strongest, PLAIN, ANONYMOUS, EXTERNAL or SCRAM-SHA-1, -256, -512 (-PLUS)";
+        settings.fault("mechanism", wanted)
+    })?;
+    Ok((choice, who))
+}
+
+fn tls(settings: &Settings, plan: &Plan) -> Result<Tls, SettingError> {
+    let optional = match settings.text("starttls") {
+        "required" => false,
+        "optional" => true,
+        _ => return Err(settings.fault("starttls", "required or optional")),
+    };
+    Ok(match &plan.tls {
+        None => Tls::Off,
+        Some(tls) if tls.direct => Tls::Direct,
+        Some(_) if optional => Tls::IfOffered,
+        Some(_) => Tls::Required,
+    })
+}
+
+fn accounts(settings: &Settings, plan: &Plan) -> Result<Accounts, SettingError> {
+    let list = settings.text("accounts");
+    if !list.is_empty() {
+        let bytes = std::fs::read(list)
+            .map_err(|why| settings.wrong("accounts", why.to_string()))?;
+        let accounts = Accounts::from_csv(list, &bytes)
+            .map_err(|why| settings.wrong("accounts", why.to_string()))?;
+        accounts
+            .suffice(plan.load.bots_max())
+            .map_err(|why| settings.wrong("accounts", why.to_string()))?;
+        return Ok(accounts);
+    }
+    let names = settings.text("names");
+    let password = match settings.text("password-file") {
+        "" => names.to_owned(),
+        file => std::fs::read_to_string(file)
+            .map_err(|why| settings.wrong("password-file", why.to_string()))?
+            .trim_end_matches(['\r', '\n'])
+            .to_owned(),
+    };
+    let password = Pattern::of(&password)
+        .map_err(|why| settings.wrong("password-file", format!("column {}: {}", why.column, why.why)))?;
+    Accounts::by_pattern(names, password).map_err(|why| settings.wrong("names", why.to_string()))
+}

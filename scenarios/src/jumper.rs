@@ -1,0 +1,441 @@
+//! Chat bots that join a random room, say a few phrases there, and jump to another.
+//!
+//! ```text
+//!              +------------- refused: after a pause -------------+
+//!              v                                                  |
+//!   online -> out --join--> entering --own presence--> inside ----+--- thrown out
+//!              ^                                         |  ^
+//!              |                                   phrase|  |heard back, pause
+//!              |                                         v  |
+//!              +--own presence unavailable-- leaving <- all said
+//! ```
+//! Who is the first in a room creates it; where a service locks a new room until its owner has
+//! spoken, the others try again after a while. Rooms made so are gone when the last bot has left.
+
+use std::time::Duration;
+
+use densebots_engine::{
+    BotId, Counter, Ctx, GroupId, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Think,
+};
+use densebots_protocols::xmpp::{
+    Event, History, Kind, Remedy, STATUS_CREATED, STATUS_SELF, Stanza, StanzaCondition, Xmpp,
+};
+
+use crate::accounts::Pattern;
+use crate::chat::{self, Chat, Stay, Told};
+use crate::{Parameter, SettingError, Settings, Traffic, phrases};
+
+/// What can be set, beside what all XMPP scenarios have.
+pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
+    Parameter { name: "rooms", default: "0", about: "rooms; 0 means one for every five bots" },
+    Parameter {
+        name: "room-names",
+        default: "bot_room_{id}",
+        about: "names of rooms by number: {id}, or {id:06} with zeros",
+    },
+    Parameter {
+        name: "create",
+        default: "true",
+        about: "false: rooms have to be there, and creating one counts as a refusal",
+    },
+    Parameter { name: "phrases", default: "", about: "a text file, a phrase a line; else built-in" },
+    Parameter { name: "says", default: "5..10", about: "phrases in a room: least and most" },
+    Parameter { name: "pause", default: "5s..15s", about: "after a phrase: shortest and longest" },
+    Parameter { name: "listeners", default: "0", about: "percent of the bots that say nothing" },
+    Parameter { name: "patience", default: "5s", about: "the pause after a refusal" },
+    Parameter { name: "history", default: "0", about: "old messages that a join asks for" },
+]);
+
+const JOIN: Op = Op(chat::OWN);
+const LEAVE: Op = Op(chat::OWN + 1);
+/// From the moment a phrase was due until its sender hears it.
+const SAY: Op = Op(chat::OWN + 2);
+
+/// Rooms that bots made.
+const CREATED: Counter = Counter(0);
+/// Bots that a room threw out.
+const THROWN_OUT: Counter = Counter(1);
+/// Refusals, by condition, in the order of [`StanzaCondition::ALL`]; the last is for the others.
+const REFUSED: u16 = 2;
+
+/// How often a join is tried again, with another nick or because the room is not open yet.
+const TRIES_MAX: u8 = 20;
+/// Most rooms: each has a name that is kept.
+const ROOMS_MAX: u64 = 1_000_000;
+/// The pause before a room is tried again that is not open yet.
+const UNLOCKING: Duration = Duration::from_secs(1);
+
+/// What all bots share.
+pub struct Jumper {
+    chat: Chat,
+    rooms: Vec<Room>,
+    phrases: Vec<Box<str>>,
+    says: (u8, u8),
+    pause: Think,
+    patience: Duration,
+    listeners: u64,
+    create: bool,
+    history: History,
+}
+
+struct Room {
+    address: Box<str>,
+    group: GroupId,
+}
+
+/// One bot.
+pub struct Bot {
+    stay: Stay,
+    /// The room it is in, enters or leaves.
+    room: u32,
+    /// What it has to hear back, as numbered by the ledger.
+    said: u32,
+    /// Phrases it still says there.
+    left: u8,
+    /// Joins of this room that were refused.
+    tries: u8,
+    place: Place,
+    /// The room has told its subject: from here on nothing is history.
+    settled: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Out,
+    Entering,
+    Inside,
+    Leaving,
+}
+
+impl Jumper {
+    /// From what was set.
+    pub fn from(settings: &Settings, plan: &Plan) -> Result<Jumper, SettingError> {
+        let chat = Chat::from(settings, plan)?;
+        let says = settings.span("says", |text| text.parse().ok(), "a span such as 5..10")?;
+        let pause = pause(settings)?;
+        let create = settings.switch("create")?;
+        let last = settings.number("history", 0..=1000, "a number from 0 to 1000")?;
+        Ok(Jumper {
+            rooms: rooms(settings, plan, &chat)?,
+            phrases: phrases::read(settings)?,
+            says,
+            pause: Think::Uniform(pause.0, pause.1),
+            patience: settings.duration("patience")?,
+            listeners: settings.number("listeners", 0..=100, "a share from 0 to 100")?,
+            create,
+            history: if last == 0 { History::None } else { History::Last(last as u32) },
+            chat,
+        })
+    }
+
+    /// The traffic of one bot that talks, with `bots` of them.
+    pub fn traffic(settings: &Settings, bots: u64) -> Result<Traffic, SettingError> {
+        let pause = pause(settings)?;
+        let rate = 2.0 / (pause.0 + pause.1).as_secs_f64().max(0.001);
+        let rooms = count(settings, bots)?;
+        let others = bots as f64 / rooms as f64;
+        Ok(Traffic { sends: rate, hears: rate * (others + 1.0), bytes: 250 })
+    }
+
+    fn room(&self, bot: &Bot) -> &Room {
+        &self.rooms[bot.room as usize]
+    }
+
+    fn nick(&self, bot: &Bot, id: BotId) -> String {
+        let name = self.chat.name(id);
+        if bot.tries == 0 { name } else { format!("{name}-{}", bot.tries) }
+    }
+
+    fn talks(&self, id: BotId) -> bool {
+        u64::from(id.0) % 100 >= self.listeners
+    }
+
+    /// Picks a room and asks to be let in.
+    fn jump(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        bot.room = ctx.rng().below(self.rooms.len() as u64) as u32;
+        bot.tries = 0;
+        self.ask(bot, ctx);
+    }
+
+    fn ask(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        (bot.place, bot.settled) = (Place::Entering, false);
+        let (room, nick) = (&self.room(bot).address, self.nick(bot, ctx.id));
+        ctx.begin(JOIN);
+        ctx.send(|session, out| session.join(room, &nick, None, self.history, out));
+    }
+
+    fn leave(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        bot.place = Place::Leaving;
+        let (room, nick) = (self.room(bot), self.nick(bot, ctx.id));
+        ctx.ledger().left(room.group);
+        ctx.begin(LEAVE);
+        ctx.send(|session, out| session.leave(&room.address, &nick, out));
+    }
+
+    fn speak(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        let phrase = &self.phrases[ctx.rng().below(self.phrases.len() as u64) as usize];
+        let room = self.room(bot);
+        let message = ctx.ledger().sent(room.group);
+        bot.said = message.sequence;
+        ctx.begin(SAY);
+        ctx.send(|session, out| {
+            session.groupchat(&room.address, message.text().as_str(), phrase, out);
+        });
+    }
+
+    /// The bot is in the room, and says so much there.
+    fn inside(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        bot.place = Place::Inside;
+        let (least, most) = self.says;
+        bot.left = least + ctx.rng().below(u64::from(most - least) + 1) as u8;
+        ctx.ledger().entered(self.room(bot).group);
+        ctx.think(&self.pause);
+    }
+
+    fn presence(&self, bot: &mut Bot, presence: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
+        // Others come and go all the time; only the bot's own presence has a meaning for it.
+        let own = match presence.kind() {
+            Kind::Error => return self.refused(bot, presence, ctx),
+            _ => presence.muc().filter(|muc| muc.says(STATUS_SELF)),
+        };
+        let (Some(muc), true) = (own, self.is_here(bot, presence)) else { return };
+        match (bot.place, presence.kind()) {
+            (Place::Entering, Kind::Available) => {
+                if muc.says(STATUS_CREATED) && !self.create {
+                    ctx.count(refusal(StanzaCondition::ItemNotFound), 1);
+                    ctx.fail(JOIN);
+                    return self.leave(bot, ctx);
+                }
+                ctx.end(JOIN);
+                if muc.says(STATUS_CREATED) {
+                    ctx.count(CREATED, 1);
+                    let room = &self.room(bot).address;
+                    ctx.send(|session, out| session.create_instant_room(room, "create", out));
+                }
+                self.inside(bot, ctx);
+            }
+            (Place::Leaving, Kind::Unavailable) => {
+                ctx.end(LEAVE);
+                bot.place = Place::Out;
+                if !ctx.draining() {
+                    self.jump(bot, ctx);
+                }
+            }
+            (Place::Inside, Kind::Unavailable) => {
+                ctx.count(THROWN_OUT, 1);
+                ctx.ledger().left(self.room(bot).group);
+                ctx.fail(SAY);
+                bot.place = Place::Out;
+                ctx.wake_in(self.patience);
+            }
+            _ => {}
+        }
+    }
+
+    /// A room said no.
+    fn refused(&self, bot: &mut Bot, presence: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
+        if bot.place != Place::Entering || !self.is_here(bot, presence) {
+            return;
+        }
+        let error = presence.error();
+        let condition = error.map_or(StanzaCondition::Unknown, |error| error.condition());
+        bot.tries = bot.tries.saturating_add(1);
+        let again = bot.tries < TRIES_MAX;
+        match condition {
+            // Somebody has the nick: another one.
+            StanzaCondition::Conflict if again => {
+                ctx.fail(JOIN);
+                ctx.count(refusal(condition), 1);
+                self.ask(bot, ctx);
+            }
+            // The room is made at this moment, and not open yet.
+            StanzaCondition::ItemNotFound if again && self.create => ctx.wake_in(UNLOCKING),
+            _ => {
+                ctx.fail(JOIN);
+                ctx.count(refusal(condition), 1);
+                bot.place = Place::Out;
+                let wait = error.and_then(|error| error.remedy()) == Some(Remedy::Wait);
+                ctx.wake_in(if wait { 2 * self.patience } else { self.patience });
+            }
+        }
+    }
+
+    fn message(&self, bot: &mut Bot, message: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
+        let id = message.id().unwrap_or_default();
+        let known = ctx.ledger().read(id.as_bytes());
+        if message.kind() == Kind::Error {
+            let condition = message.error().map_or(StanzaCondition::Unknown, |e| e.condition());
+            ctx.count(refusal(condition), 1);
+            if let Some(known) = known {
+                ctx.ledger().bounced(known);
+                ctx.fail(SAY);
+            }
+            return;
+        }
+        let from = message.from().unwrap_or_default();
+        let (address, nick) = from.split_once('/').unwrap_or((&from, ""));
+        if !bot.settled {
+            if message.delay().is_some() {
+                return ctx.ledger().history();
+            }
+            if message.subject().is_some() && message.body().is_none() {
+                bot.settled |= *self.room(bot).address == *address;
+                return;
+            }
+        }
+        let Some(known) = known else {
+            if bot.place == Place::Inside && ctx.in_flight(SAY) && nick == self.nick(bot, ctx.id) {
+                ctx.ledger().ids_not_kept(self.room(bot).group);
+                ctx.end(SAY);
+            } else if message.body().is_some() {
+                ctx.ledger().foreign();
+            }
+            return;
+        };
+        ctx.ledger().heard(GroupId::named(address), known);
+        if known.sender == ctx.id && known.sequence == bot.said {
+            ctx.end(SAY);
+        }
+    }
+
+    /// Whether a stanza comes from the room the bot is in, enters or leaves.
+    fn is_here(&self, bot: &Bot, stanza: &Stanza<'_>) -> bool {
+        let from = stanza.from().unwrap_or_default();
+        bot.place != Place::Out && from.split('/').next() == Some(&self.room(bot).address)
+    }
+}
+
+impl Scenario for Jumper {
+    type Session = Xmpp;
+    type Bot = Bot;
+    type Mail = ();
+
+    fn names(&self) -> Names {
+        let refused = StanzaCondition::ALL.iter().chain([&StanzaCondition::Unknown]);
+        let counters = ["jumper.rooms_created".to_owned(), "jumper.thrown_out".to_owned()];
+        Names {
+            counters: counters
+                .into_iter()
+                .chain(refused.map(|condition| format!("xmpp.refused.{}", condition.name())))
+                .collect(),
+            ..Names::ops(&chat::ops(["xmpp.join", "xmpp.leave", "xmpp.say"]))
+        }
+    }
+
+    fn bot(&self, _: BotId, _: Role, _: &mut Rng) -> Bot {
+        Bot {
+            stay: Stay::default(),
+            room: 0,
+            said: 0,
+            left: 0,
+            tries: 0,
+            place: Place::Out,
+            settled: false,
+        }
+    }
+
+    fn session(&self, id: BotId, bot: &mut Bot, _: Link) -> Xmpp {
+        self.chat.session(id, &mut bot.stay)
+    }
+
+    fn on_open(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {
+        self.chat.opened(&mut bot.stay, ctx);
+    }
+
+    fn on_event(&self, bot: &mut Bot, event: Event<'_>, ctx: &mut Ctx<'_, Self>) {
+        match self.chat.hear(&mut bot.stay, &event, ctx) {
+            Told::Along => {}
+            Told::Online => {
+                bot.place = Place::Out;
+                ctx.ready();
+                if !ctx.draining() {
+                    self.jump(bot, ctx);
+                }
+            }
+            Told::Resumed => {
+                ctx.ready();
+                ctx.ledger().resumed();
+                match bot.place {
+                    Place::Inside => ctx.think(&self.pause),
+                    Place::Out | Place::Entering | Place::Leaving => self.jump(bot, ctx),
+                }
+            }
+            Told::Other => match event {
+                Event::Presence(presence) => self.presence(bot, &presence, ctx),
+                Event::Message(message) => self.message(bot, &message, ctx),
+                _ => {}
+            },
+        }
+    }
+
+    fn on_wake(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        if ctx.draining() || !ctx.is_open() {
+            return;
+        }
+        match bot.place {
+            Place::Out => self.jump(bot, ctx),
+            Place::Entering => {
+                ctx.fail(JOIN);
+                self.ask(bot, ctx);
+            }
+            Place::Inside if bot.left == 0 => self.leave(bot, ctx),
+            Place::Inside => {
+                bot.left -= 1;
+                if self.talks(ctx.id) {
+                    self.speak(bot, ctx);
+                }
+                ctx.think(&self.pause);
+            }
+            Place::Leaving => {}
+        }
+    }
+
+    fn on_timeout(&self, bot: &mut Bot, op: Op, ctx: &mut Ctx<'_, Self>) {
+        if op == JOIN || op == LEAVE {
+            bot.place = Place::Out;
+            ctx.wake_in(self.patience);
+        }
+    }
+
+    fn on_lost(&self, bot: &mut Bot, _: Link, _: &Lost, ctx: &mut Ctx<'_, Self>) {
+        if !bot.stay.resumes() {
+            bot.place = Place::Out;
+        }
+        ctx.redial();
+    }
+
+    fn on_silent(&self, _: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) -> bool {
+        ctx.send(|session, out| session.ping("", "alive", out))
+    }
+}
+
+/// The counter of refusals for this condition.
+fn refusal(condition: StanzaCondition) -> Counter {
+    let all = StanzaCondition::ALL;
+    let nth = all.iter().position(|&known| known == condition).unwrap_or(all.len());
+    Counter(REFUSED + nth as u16)
+}
+
+fn pause(settings: &Settings) -> Result<(Duration, Duration), SettingError> {
+    settings.span("pause", crate::duration_of, "a span such as 5s..15s")
+}
+
+/// How many rooms there are for so many bots.
+fn count(settings: &Settings, bots: u64) -> Result<u64, SettingError> {
+    let rooms = settings.number("rooms", 0..=ROOMS_MAX, "a number up to 1,000,000")?;
+    Ok(if rooms > 0 { rooms } else { (bots / 5).clamp(1, ROOMS_MAX) })
+}
+
+fn rooms(settings: &Settings, plan: &Plan, chat: &Chat) -> Result<Vec<Room>, SettingError> {
+    let count = count(settings, plan.load.bots_max())?;
+    let names = Pattern::of(settings.text("room-names"))
+        .map_err(|why| settings.wrong("room-names", format!("column {}: {}", why.column, why.why)))?;
+    if count > 1 && !names.has_id() {
+        return Err(settings.fault("room-names", "a pattern with {id}"));
+    }
+    let room = |nth| {
+        let address = format!("{}@{}", names.fill(nth), chat.muc).to_lowercase();
+        Room { group: GroupId::named(&address), address: address.into() }
+    };
+    Ok((0..count as u32).map(room).collect())
+}
