@@ -10,7 +10,7 @@ use super::tests::{Unit, units};
 use super::*;
 
 /// A stream of nasty but mostly well-formed stanzas.
-pub(super) fn document() -> impl Strategy<Value = String> {
+pub(crate) fn document() -> impl Strategy<Value = String> {
     let start =
         select(vec!["", "<?xml version='1.0'?>", "<?xml version=\"1.0\" encoding='UTF-8' ?>\n"]);
     let between = select(vec!["", "", "", " ", "\r\n\t"]);
@@ -86,7 +86,7 @@ fn tag() -> impl Strategy<Value = (&'static str, String)> {
 }
 
 /// The stream with a few bytes replaced, removed or repeated.
-pub(super) fn edited(stream: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn edited(stream: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         4 => select(b"<>/'\"&;![]?= a:-\n".to_vec()),
         1 => any::<u8>(),

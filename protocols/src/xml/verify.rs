@@ -36,7 +36,7 @@ pub(super) fn element(source: &str) -> Result<(), Violation> {
     let stream = PrefixDeclaration::Named("stream");
     reader.resolver_mut().add(stream, Namespace(STREAMS)).map_err(|_| BAD_BINDING)?;
     loop {
-        match reader.read_event().map_err(fault)? {
+        match reader.read_event().map_err(|error| fault(&error))? {
             Event::Start(tag) | Event::Empty(tag) => start_tag(&tag, reader.resolver())?,
             Event::End(_) => {}
             Event::Text(text) => {
@@ -55,7 +55,7 @@ pub(super) fn element(source: &str) -> Result<(), Violation> {
     }
 }
 
-fn fault(error: quick_xml::Error) -> Violation {
+fn fault(error: &quick_xml::Error) -> Violation {
     match error {
         quick_xml::Error::Namespace(_) => BAD_BINDING,
         _ => MALFORMED,

@@ -5,6 +5,7 @@ mod transcripts;
 use std::sync::Arc;
 
 use super::*;
+use crate::xml::{self, Element, STREAMS};
 use crate::{Derive, Hash};
 
 /// A dialogue: what is said in order, one line each.
@@ -136,7 +137,7 @@ pub(super) fn lines(text: &str) -> Vec<String> {
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         match line.strip_prefix("    ") {
             Some(more) => {
-                lines.last_mut().expect("a line to go on with").push_str(more.trim_start())
+                lines.last_mut().expect("a line to go on with").push_str(more.trim_start());
             }
             None => lines.push(line.to_owned()),
         }

@@ -2,6 +2,7 @@
 
 use super::transcripts::{PLAIN, after_login};
 use super::*;
+use crate::xml::oracle::{document, edited};
 
 fn session() -> Xmpp {
     Xmpp::new(juliet(service(Tls::Off)))
@@ -290,4 +291,20 @@ fn the_limit_is_the_same_for_whole_stanzas() {
     check(small, &script(&fits));
     let over = format!("{PLAIN}{}\nX a stanza over the limit (policy-violation)", message(301));
     check(small, &script(&over));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1_000))]
+
+    /// Whatever a server sends, it means the same however it comes.
+    #[test]
+    fn any_stanzas_are_told_the_same_however_they_come(stream in edited(document())) {
+        let text = String::from_utf8_lossy(&stream);
+        let stanzas = text.split_once("streams'>").map_or(&*text, |(_, stanzas)| stanzas);
+        let mut dialogue = lines(&script(PLAIN));
+        dialogue.push(format!("S {stanzas}"));
+        dialogue.push("end".to_owned());
+        let whole = play(session(), &dialogue, Cut::Whole);
+        proptest::prop_assert_eq!(play(session(), &dialogue, Cut::Bytes), whole);
+    }
 }
