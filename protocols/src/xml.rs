@@ -75,6 +75,16 @@ pub enum Frame {
     Closed(usize),
 }
 
+impl Frame {
+    /// Where the unit ends; 0 if it does not.
+    pub const fn end(self) -> usize {
+        match self {
+            Self::Partial => 0,
+            Self::KeepAlive(end) | Self::Opened(end) | Self::Stanza(end) | Self::Closed(end) => end,
+        }
+    }
+}
+
 /// Finds the ends of units in a byte stream that comes in pieces.
 ///
 /// After STARTTLS and after SASL a stream begins anew, and so does the framer: `Framer::new()`.

@@ -42,6 +42,7 @@ mod managed;
 pub mod namespace;
 pub mod sasl;
 mod send;
+pub mod server;
 mod stanza;
 #[cfg(test)]
 mod tests;

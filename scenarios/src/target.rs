@@ -8,6 +8,16 @@ use std::sync::Arc;
 use densebots_engine::{BotId, Ctx, GroupId, Letter, Link, Lost, Plan, Rng, Role, Scenario};
 use densebots_protocols::line::{Framing, Line};
 
+mod guest;
+mod parcel;
+mod people;
+mod room;
+mod switchboard;
+pub mod xmpp;
+
+pub use parcel::{Entry, Mail, Parcel, Routed};
+pub use people::Admission;
+
 /// The longest line a room takes.
 const LINE_MAX: u32 = 4096;
 

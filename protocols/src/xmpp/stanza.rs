@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::conditions::{Remedy, StanzaCondition, StreamCondition};
 use super::namespace;
+use crate::Violation;
 use crate::xml::Element;
 
 /// A message, a presence or an iq (RFC 6120 section 8) in the peer's own bytes.
@@ -50,6 +51,11 @@ pub enum Kind {
 }
 
 impl<'a> Stanza<'a> {
+    /// A stanza as it is written, with nothing around it.
+    pub fn parse(text: &'a [u8]) -> Result<Self, Violation> {
+        Element::parse(text, namespace::CLIENT).map(Self)
+    }
+
     /// The element, for what has no method here.
     pub fn element(&self) -> Element<'a> {
         self.0

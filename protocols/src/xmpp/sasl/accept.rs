@@ -137,7 +137,7 @@ impl Acceptance {
         initial: Option<&[u8]>,
         offer: Offer,
         stream: &Stream,
-        accounts: &impl Accounts,
+        accounts: &(impl Accounts + ?Sized),
     ) -> Result<(Self, Answer), SaslError> {
         let known = mechanism.parse().ok().filter(|mechanism| offer.holds(*mechanism));
         let mechanism = known.ok_or(NOT_OFFERED)?;
@@ -169,7 +169,7 @@ impl Acceptance {
     pub fn response(
         &mut self,
         message: &[u8],
-        accounts: &impl Accounts,
+        accounts: &(impl Accounts + ?Sized),
     ) -> Result<Answer, SaslError> {
         let state = std::mem::replace(&mut self.state, State::Broken(UNASKED));
         let next = match state {
@@ -212,7 +212,7 @@ impl Acceptance {
     fn plain(
         &mut self,
         message: &[u8],
-        accounts: &impl Accounts,
+        accounts: &(impl Accounts + ?Sized),
     ) -> Result<(State, Answer), SaslError> {
         let mut parts = utf8(message, NOT_TEXT)?.split('\0');
         let (Some(authzid), Some(account), Some(password), None) =
@@ -247,7 +247,7 @@ impl Acceptance {
         hash: Hash,
         bound: bool,
         message: &[u8],
-        accounts: &impl Accounts,
+        accounts: &(impl Accounts + ?Sized),
     ) -> Result<(State, Answer), SaslError> {
         let message = utf8(message, NOT_TEXT)?;
         let (flag, rest) = message.split_once(',').ok_or(MALFORMED)?;
@@ -294,7 +294,7 @@ impl Acceptance {
         &self,
         challenged: &Challenged,
         message: &[u8],
-        accounts: &impl Accounts,
+        accounts: &(impl Accounts + ?Sized),
     ) -> Result<(State, Answer), SaslError> {
         let message = utf8(message, NOT_TEXT)?;
         let (closing, proof) = message.rsplit_once(",p=").ok_or(MALFORMED)?;

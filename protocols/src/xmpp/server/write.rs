@@ -1,0 +1,105 @@
+//! What a server makes of stanzas.
+
+use crate::xml::{Element, push_attribute};
+use crate::xmpp::{Stanza, StanzaCondition, namespace};
+
+/// Appends the result of an iq (RFC 6120 section 8.2.3); `payload` appends what is in it.
+pub fn answer(iq: &Stanza<'_>, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
+    back("iq", "result", &iq.element(), out);
+    out.push(b'>');
+    payload(out);
+    out.extend_from_slice(b"</iq>");
+}
+
+/// Appends the refusal of a stanza (RFC 6120 section 8.3).
+pub fn refuse(stanza: &Stanza<'_>, condition: StanzaCondition, out: &mut Vec<u8>) {
+    use StanzaCondition as C;
+    let element = stanza.element();
+    let remedy = match condition {
+        C::NotAuthorized | C::Forbidden | C::RegistrationRequired => "auth",
+        C::ResourceConstraint | C::RecipientUnavailable | C::PolicyViolation => "wait",
+        C::BadRequest | C::JidMalformed | C::NotAcceptable => "modify",
+        _ => "cancel",
+    };
+    back(element.name(), "error", &element, out);
+    out.extend_from_slice(b"><error type='");
+    out.extend_from_slice(remedy.as_bytes());
+    out.extend_from_slice(b"'><");
+    out.extend_from_slice(condition.name().as_bytes());
+    push_attribute("xmlns", namespace::STANZA_ERRORS, out);
+    out.extend_from_slice(b"/></error></");
+    out.extend_from_slice(element.name().as_bytes());
+    out.push(b'>');
+}
+
+/// Appends the start tag of what goes back to a sender, up to where it is closed.
+fn back(name: &str, kind: &str, element: &Element<'_>, out: &mut Vec<u8>) {
+    let [id, to, from] = element.attributes(["id", "to", "from"]);
+    out.push(b'<');
+    out.extend_from_slice(name.as_bytes());
+    push_attribute("type", kind, out);
+    for (name, value) in [("id", id), ("from", to), ("to", from)] {
+        if let Some(value) = value {
+            push_attribute(name, &value, out);
+        }
+    }
+}
+
+/// Appends a stanza as it is, but from `from` and to nobody yet. Answers where in what was
+/// appended a `to` attribute belongs, so that one copy serves many recipients.
+pub fn readdress(stanza: &Stanza<'_>, from: &str, out: &mut Vec<u8>) -> usize {
+    let element = stanza.element();
+    let source = element.source();
+    let start = out.len();
+    out.push(b'<');
+    out.extend_from_slice(element.qualified().as_bytes());
+    push_attribute("from", from, out);
+    let place = out.len() - start;
+    let mut rest = &source[1 + element.qualified().len()..];
+    while let Some((name, value, behind)) = attribute(rest) {
+        if !matches!(name, "from" | "to" | "xmlns") {
+            out.push(b' ');
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'=');
+            out.extend_from_slice(value.as_bytes());
+        }
+        rest = behind;
+    }
+    out.extend_from_slice(rest.trim_ascii_start().as_bytes());
+    place
+}
+
+/// The first attribute of a tag: its name, its value with the quotes, and what lies behind.
+fn attribute(tag: &str) -> Option<(&str, &str, &str)> {
+    let tag = tag.trim_ascii_start();
+    if tag.starts_with(['>', '/']) {
+        return None;
+    }
+    let (name, rest) = tag.split_once('=')?;
+    let rest = rest.trim_ascii_start();
+    let quote = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+    let end = rest[1..].find(quote)? + 2;
+    Some((name.trim_ascii_end(), &rest[..end], &rest[end..]))
+}
+
+/// Appends an element with nothing but its namespace.
+pub(super) fn empty(name: &str, namespace: &str, out: &mut Vec<u8>) {
+    out.push(b'<');
+    out.extend_from_slice(name.as_bytes());
+    push_attribute("xmlns", namespace, out);
+    out.extend_from_slice(b"/>");
+}
+
+/// Appends what stream management says to a wish that is not granted (XEP-0198 section 7).
+pub(super) fn failed(unknown: bool, out: &mut Vec<u8>) {
+    let condition = if unknown { "item-not-found" } else { "unexpected-request" };
+    out.extend_from_slice(b"<failed xmlns='urn:xmpp:sm:3'>");
+    empty(condition, namespace::STANZA_ERRORS, out);
+    out.extend_from_slice(b"</failed>");
+}
+
+/// The condition of a stream error in the parentheses at the end of a rule.
+pub(super) fn named(rule: &'static str) -> &'static str {
+    let inside = rule.strip_suffix(')').and_then(|rule| rule.rsplit_once('('));
+    inside.map_or("not-well-formed", |(_, condition)| condition)
+}

@@ -1,0 +1,133 @@
+//! Stanzas on their way: encoded once, however many hear them.
+
+use std::sync::Arc;
+
+use densebots_engine::{BotId, GroupId};
+use densebots_protocols::Violation;
+use densebots_protocols::xml::push_attribute;
+use densebots_protocols::xmpp::Stanza;
+
+/// A stanza without an addressee, or several stanzas that have theirs.
+#[derive(Debug)]
+pub struct Parcel {
+    bytes: Vec<u8>,
+    /// Where the `to` attribute belongs.
+    place: Option<usize>,
+}
+
+impl Parcel {
+    /// One stanza whose `to` attribute belongs at `place`.
+    pub(super) fn to_anybody(bytes: Vec<u8>, place: usize) -> Arc<Parcel> {
+        Arc::new(Parcel { bytes, place: Some(place) })
+    }
+
+    /// Stanzas as they are.
+    pub(super) fn whole(bytes: Vec<u8>) -> Arc<Parcel> {
+        Arc::new(Parcel { bytes, place: None })
+    }
+
+    /// One stanza that goes back to where it came from: `to` belongs behind its name.
+    pub(super) fn back(bytes: Vec<u8>) -> Arc<Parcel> {
+        let name = bytes.iter().position(|byte| matches!(byte, b' ' | b'>' | b'/'));
+        Arc::new(Parcel { place: Some(name.unwrap_or(0)), bytes })
+    }
+
+    /// Appends it for one addressee.
+    pub(super) fn write(&self, to: &str, out: &mut Vec<u8>) {
+        let Some(place) = self.place else {
+            return out.extend_from_slice(&self.bytes);
+        };
+        out.extend_from_slice(&self.bytes[..place]);
+        push_attribute("to", to, out);
+        out.extend_from_slice(&self.bytes[place..]);
+    }
+
+    /// The same with an addressee.
+    pub(super) fn addressed(&self, to: &str) -> Arc<Parcel> {
+        let mut bytes = Vec::with_capacity(self.bytes.len() + to.len() + 8);
+        self.write(to, &mut bytes);
+        Parcel::whole(bytes)
+    }
+
+    pub(super) fn is_message(&self) -> bool {
+        self.bytes.starts_with(b"<message")
+    }
+
+    pub(super) fn stanza(&self) -> Result<Stanza<'_>, Violation> {
+        Stanza::parse(&self.bytes)
+    }
+}
+
+/// The wish to be in a room.
+#[derive(Debug)]
+pub struct Entry {
+    pub(super) room: Box<str>,
+    pub(super) nick: Box<str>,
+    /// Who wants it: a full address.
+    pub(super) address: Box<str>,
+}
+
+/// A stanza to one user, to be looked up.
+#[derive(Debug)]
+pub struct Routed {
+    /// As it is written.
+    pub(super) to: Box<str>,
+    pub(super) parcel: Arc<Parcel>,
+}
+
+/// What the target's bots tell each other.
+#[derive(Clone, Debug)]
+pub enum Mail {
+    /// A keeper to who came: this is the room you wanted.
+    Welcome(GroupId),
+    /// To a keeper: let me be an occupant.
+    Enter(Arc<Entry>),
+    /// To a keeper: a stanza of an occupant, with its real address.
+    ToRoom(Arc<Parcel>),
+    /// A keeper to who came: you cannot be one.
+    Refused(GroupId, Arc<Parcel>),
+    /// A keeper to all: somebody is an occupant now, or another one than before.
+    Entered {
+        /// Who it is, and hears `own`.
+        who: BotId,
+        /// What the others hear.
+        others: Arc<Parcel>,
+        /// The occupants so far, and itself.
+        own: Arc<Parcel>,
+    },
+    /// A keeper to all: somebody is no occupant any more.
+    Left {
+        /// Who it was, and hears `own`.
+        who: BotId,
+        /// What the others hear.
+        others: Arc<Parcel>,
+        /// What it hears.
+        own: Arc<Parcel>,
+    },
+    /// A keeper to all: somebody spoke.
+    Said(Arc<Parcel>),
+    /// A keeper to each: the room is no more.
+    Over(GroupId, Arc<Parcel>),
+    /// A stanza for one user.
+    ToOne(Arc<Parcel>),
+    /// To a switchboard: I am this user.
+    Here {
+        /// The account.
+        account: u64,
+        /// The resource.
+        resource: u32,
+    },
+    /// To a switchboard: I am not any more.
+    Gone {
+        /// The account.
+        account: u64,
+        /// The resource.
+        resource: u32,
+    },
+    /// To a switchboard: find the user that this is for.
+    Route(Arc<Routed>),
+    /// A switchboard to who wrote: there is nobody.
+    Nobody(Arc<Routed>),
+    /// A switchboard: somebody else has your address now.
+    Replaced,
+}
