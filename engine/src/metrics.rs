@@ -10,9 +10,11 @@ use crate::links::{Cause, Lost};
 use crate::mail::MailCount;
 
 mod op;
+mod secure;
 mod spread;
 
 pub use op::OpMeter;
+pub use secure::{DeriveMeter, TlsMeter};
 pub use spread::{LATENCY_MAX, Spread};
 
 /// An op by its index in [`Names::ops`].
@@ -160,6 +162,10 @@ pub struct Meter {
     pub dropped: u64,
     /// Mail.
     pub mail: MailCount,
+    /// Encryption.
+    pub tls: TlsMeter,
+    /// Keys derived for logins.
+    pub derive: DeriveMeter,
     /// Times the generator's own limits were met, by name.
     pub limits: Vec<(&'static str, u64)>,
     /// Losses by kind.
@@ -202,6 +208,8 @@ impl Meter {
             run_delay_us: 0,
             dropped: 0,
             mail: MailCount::default(),
+            tls: TlsMeter::default(),
+            derive: DeriveMeter::default(),
             limits: Vec::with_capacity(KINDS_MAX),
             losses: Vec::with_capacity(KINDS_MAX),
             endpoints: vec![EndpointCount::default(); endpoints],
@@ -275,6 +283,8 @@ impl Meter {
         self.run_delay_us += other.run_delay_us;
         self.dropped += other.dropped;
         self.mail.add(&other.mail);
+        self.tls.add(&other.tls);
+        self.derive.add(&other.derive);
         other.limits.iter().for_each(|&(name, more)| self.limits_add(name, more));
         other.losses.iter().for_each(|&loss| self.losses_add(loss));
         for (own, other) in self.endpoints.iter_mut().zip(&other.endpoints) {
@@ -306,6 +316,8 @@ impl Meter {
         (self.events, self.turns, self.busy_us, self.cpu_us) = (0, 0, 0, 0);
         (self.run_delay_us, self.dropped) = (0, 0);
         self.mail = MailCount::default();
+        self.tls.clear();
+        self.derive = DeriveMeter::default();
         self.connect.clear();
         self.lag.clear();
         self.turn.clear();

@@ -38,6 +38,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             self.next_sample += every;
         }
         self.look_at_blocked();
+        for _ in 0..self.transports.tidy() {
+            self.desk.meter.limit("lines of the key log");
+        }
         if let Ok(spare) = self.spare.try_recv() {
             let full = self.swap_meter(spare);
             let _ = self.notes.send(Note::Sample(self.me, full));
