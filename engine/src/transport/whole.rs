@@ -196,8 +196,9 @@ fn drive<C: Unbuffered>(
             Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => Some(Standing::Closed),
             Ok(_) => Some(Standing::Shaking),
             Err(error) => {
-                say_why(connection, wire);
-                return Driven { used: used + discard, standing: Err(error) };
+                used += discard;
+                say_why(connection, &mut cipher[used..], wire);
+                return Driven { used, standing: Err(error) };
             }
         };
         used += discard;
@@ -208,9 +209,10 @@ fn drive<C: Unbuffered>(
     Driven { used, standing: Err(Error::General("too many messages at once".to_owned())) }
 }
 
-/// After an error: the alert that rustls has for the peer.
-fn say_why<C: Unbuffered>(connection: &mut C, wire: &mut Vec<u8>) {
-    while let Ok(ConnectionState::EncodeTlsData(mut chunk)) = connection.records(&mut []).state {
+/// After an error: the alert that rustls has for the peer. It wants to see the same input again,
+/// whose messages it may have found already.
+fn say_why<C: Unbuffered>(connection: &mut C, cipher: &mut [u8], wire: &mut Vec<u8>) {
+    while let Ok(ConnectionState::EncodeTlsData(mut chunk)) = connection.records(cipher).state {
         encode(&mut chunk, wire);
     }
 }
