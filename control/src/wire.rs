@@ -77,7 +77,7 @@ impl ReportFile {
             lost: losses.collect(),
             endpoints: endpoints(report),
             delivery: delivery::delivery(report, &figures),
-            tls: TlsPart::default(),
+            tls: tls(report),
             thresholds: Vec::new(),
             generator: generator(heading, report, &figures),
             series,
@@ -127,6 +127,20 @@ fn connect(report: &Report) -> ConnectPart {
         p50_us: carried(spread, 0.5),
         p99_us: carried(spread, 0.99),
         max_us: longest(spread),
+    }
+}
+
+fn tls(report: &Report) -> TlsPart {
+    let (tls, derive) = (&report.total.tls, &report.total.derive);
+    TlsPart {
+        kept: tls.kept,
+        dense: tls.dense,
+        handshakes: tls.handshakes,
+        p50_us: carried(&tls.took, 0.5),
+        p99_us: carried(&tls.took, 0.99),
+        derivations: derive.count,
+        derivations_remembered: derive.remembered,
+        derivation_s: derive.spent_us as f64 / 1e6,
     }
 }
 

@@ -59,6 +59,15 @@ impl Out {
         }
     }
 
+    /// Moves what a link has said in this turn to `into`.
+    pub(crate) fn withdraw<S>(&mut self, link: &Slot<S>, into: &mut Vec<u8>) {
+        if link.segment != NONE {
+            let segment = &mut self.segments[link.segment as usize];
+            into.extend_from_slice(&self.bytes[segment.start..segment.end]);
+            segment.end = segment.start;
+        }
+    }
+
     pub(crate) fn segments(&self) -> usize {
         self.segments.len()
     }

@@ -64,6 +64,7 @@
 mod bots;
 mod conduct;
 mod ctx;
+mod derive;
 mod dice;
 mod flush;
 mod groups;
@@ -87,6 +88,7 @@ mod shard;
 mod sys;
 pub mod time;
 pub mod timers;
+mod transport;
 
 pub use bots::Role;
 pub use conduct::{Command, CommandError};
@@ -99,7 +101,10 @@ pub use limits::Preflight;
 pub use links::{Cause, Link, Lost};
 pub use mail::{Inbox, Letter, MailCount};
 pub use metrics::{Counter, Gauge, Names, Op, Value};
-pub use plan::{Arrival, Backoff, Close, Endpoint, Load, Plan, PlanError, Repeat};
+pub use plan::{
+    AcceptTls, Arrival, Backoff, Close, DialTls, Endpoint, Identity, Load, Plan, PlanError, Repeat,
+    Resume, Tier, Tls, Trust, Versions,
+};
 pub use rehearse::{Answer, Broken, Engine, Rehearsal};
 pub use report::{
     BotsReport, EXCUSED_SHARE, Generator, LIMITED_SHARE, Limited, POPULATION_SHARE, Panic, Phase,

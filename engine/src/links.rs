@@ -58,6 +58,8 @@ pub enum Cause {
     LocalLimit,
     /// The scenario ended it.
     Scenario,
+    /// TLS could not be agreed on, or was broken.
+    Tls,
 }
 
 impl Cause {
@@ -65,6 +67,7 @@ impl Cause {
     pub fn blame(self) -> &'static str {
         match self {
             Cause::Refused | Cause::Closed | Cause::Violation | Cause::StoppedReading => "target",
+            Cause::Tls => "target or plan",
             Cause::Reset | Cause::Timeout => "target or network",
             Cause::Unreachable => "network",
             Cause::LocalLimit => "generator",
@@ -84,6 +87,7 @@ impl Cause {
             Cause::StoppedReading => "target stopped reading",
             Cause::LocalLimit => "local limit",
             Cause::Scenario => "scenario",
+            Cause::Tls => "tls",
         }
     }
 }
@@ -166,6 +170,12 @@ pub(crate) struct Flags {
     pub(crate) ended: bool,
     /// The observer wants its bytes.
     pub(crate) traced: bool,
+    /// Encrypted, or about to be.
+    pub(crate) tls: bool,
+    /// Its session waits for a key and reads nothing meanwhile.
+    pub(crate) deriving: bool,
+    /// Bytes of its handshake are to be written at the end of this turn.
+    pub(crate) wired: bool,
 }
 
 /// Bytes that wait until the socket takes them.

@@ -11,10 +11,12 @@ use crate::mail::MailCount;
 
 mod delivery;
 mod op;
+mod secure;
 mod spread;
 
 pub use delivery::{Delivery, ROOM_SIZES};
 pub use op::OpMeter;
+pub use secure::{DeriveMeter, TlsMeter};
 pub use spread::{LATENCY_MAX, Spread};
 
 /// An op by its index in [`Names::ops`].
@@ -164,6 +166,10 @@ pub struct Meter {
     pub mail: MailCount,
     /// Who should have heard what, and did.
     pub delivery: Delivery,
+    /// Encryption.
+    pub tls: TlsMeter,
+    /// Keys derived for logins.
+    pub derive: DeriveMeter,
     /// Times the generator's own limits were met, by name.
     pub limits: Vec<(&'static str, u64)>,
     /// Losses by kind.
@@ -207,6 +213,8 @@ impl Meter {
             dropped: 0,
             mail: MailCount::default(),
             delivery: Delivery::new(),
+            tls: TlsMeter::default(),
+            derive: DeriveMeter::default(),
             limits: Vec::with_capacity(KINDS_MAX),
             losses: Vec::with_capacity(KINDS_MAX),
             endpoints: vec![EndpointCount::default(); endpoints],
@@ -281,6 +289,8 @@ impl Meter {
         self.dropped += other.dropped;
         self.mail.add(&other.mail);
         self.delivery.add(&other.delivery);
+        self.tls.add(&other.tls);
+        self.derive.add(&other.derive);
         other.limits.iter().for_each(|&(name, more)| self.limits_add(name, more));
         other.losses.iter().for_each(|&loss| self.losses_add(loss));
         for (own, other) in self.endpoints.iter_mut().zip(&other.endpoints) {
@@ -313,6 +323,8 @@ impl Meter {
         (self.run_delay_us, self.dropped) = (0, 0);
         self.mail = MailCount::default();
         self.delivery.clear();
+        self.tls.clear();
+        self.derive = DeriveMeter::default();
         self.connect.clear();
         self.lag.clear();
         self.turn.clear();

@@ -67,6 +67,12 @@ pub trait Net {
     /// A handle that ends this net's wait from any thread.
     fn waker(&self) -> Self::Waker;
 
+    /// What a derivation of a key is said to take where time is virtual; where it is real, it is
+    /// measured.
+    fn derivation_time(&self) -> Option<Duration> {
+        None
+    }
+
     /// What the calling thread has cost so far; nothing where time is virtual.
     fn load(&mut self) -> Load {
         Load::default()

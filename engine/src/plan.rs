@@ -6,8 +6,10 @@ use std::time::Duration;
 use crate::net::Tuning;
 
 mod arrival;
+mod tls;
 pub use arrival::{Arrival, Load};
 pub(crate) use arrival::{Cohort, Pace};
+pub use tls::{AcceptTls, DialTls, Identity, Resume, Tier, Tls, Trust, Versions};
 
 /// Everything a run needs to know before it starts. Finite by default.
 #[derive(Clone, Debug)]
@@ -43,6 +45,8 @@ pub struct Plan {
     pub respawn: Option<f64>,
     /// Socket options.
     pub tuning: Tuning,
+    /// How links are encrypted; `None`: none is.
+    pub tls: Option<Tls>,
     /// Who ends a connection, and how.
     pub close: Close,
     /// Bytes a link may leave unsent before it counts as "target stopped reading".
@@ -89,6 +93,7 @@ impl Default for Plan {
             repeat: Repeat::default(),
             respawn: None,
             tuning: Tuning::default(),
+            tls: None,
             close: Close::Fin,
             unsent_max: 1 << 20,
             blocked_max: Duration::from_secs(60),
@@ -148,6 +153,9 @@ impl Plan {
         }
         if self.ledger.late.is_zero() {
             return fault("ledger.late", "must not be zero: everything would be late".into());
+        }
+        if let Some(Err(why)) = self.tls.as_ref().map(crate::transport::check) {
+            return fault("tls", why);
         }
         if self.respawn.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
             return fault("respawn", "must be a rate above 0 a second".into());

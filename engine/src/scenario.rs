@@ -50,6 +50,12 @@ pub trait Scenario: Sized + Send + Sync + 'static {
         ctx.ready();
     }
 
+    /// TLS is up on a link, and its session has been opened over it. If TLS began with the
+    /// connection, [`on_open`](Scenario::on_open) follows; otherwise it has been before.
+    fn on_secured(&self, bot: &mut Self::Bot, link: Link, ctx: &mut Ctx<'_, Self>) {
+        let _ = (bot, link, ctx);
+    }
+
     /// The peer said something.
     fn on_event(
         &self,

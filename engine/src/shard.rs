@@ -11,6 +11,7 @@ use slab::Slab;
 
 use crate::bots::Bots;
 use crate::ctx::{Ctx, Desk};
+use crate::derive::Derivations;
 use crate::flush::{Out, Pool};
 use crate::groups::Groups;
 use crate::id::BotId;
@@ -24,14 +25,18 @@ use crate::plan::{Cohort, Plan};
 use crate::scenario::Scenario;
 use crate::time::Time;
 use crate::timers::Timers;
+use crate::transport::Transports;
 
 pub(crate) mod check;
 mod deliver;
+mod derive;
 mod ends;
 mod launch;
 mod life;
+mod moments;
 pub(crate) mod orders;
 mod sample;
+mod secure;
 mod serve;
 mod wake;
 mod wishes;
@@ -56,11 +61,6 @@ const READ_MAX: usize = 64 << 10;
 const WRITE_MAX: usize = 256 << 10;
 /// Bytes of one unfinished unit; sessions have lower limits of their own.
 const UNREAD_MAX: usize = 16 << 20;
-/// How long a full outbox waits before it is tried again: the other shard does not say.
-const RETRY_MAIL: Duration = Duration::from_millis(1);
-/// How long a listener rests that met a limit of the machine.
-const RETRY_ACCEPT: Duration = Duration::from_millis(100);
-
 /// One thread's bots and everything they need. Driven by [`Shard::turn`].
 pub(crate) struct Shard<S: Scenario, N: Net> {
     pub(crate) me: usize,
@@ -71,6 +71,9 @@ pub(crate) struct Shard<S: Scenario, N: Net> {
     pub(crate) bots: Bots<S::Bot>,
     /// By link key, beside the links, so that what callbacks see does not depend on the net.
     conns: Vec<Option<N::Conn>>,
+    /// Likewise, for links over TLS.
+    transports: Transports,
+    derivations: Derivations,
     listeners: Slab<Listener<N::Listener>>,
     timers: Timers,
     pub(crate) desk: Desk<S>,
@@ -231,6 +234,8 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             now: Time::ZERO,
             bots: Bots::with_capacity(room, shards),
             conns: Vec::with_capacity(room),
+            transports: Transports::new(plan.tls.as_ref(), room),
+            derivations: Derivations::default(),
             listeners: Slab::new(),
             timers,
             pool: Pool::default(),
@@ -311,31 +316,6 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let until = (until != Time::NEVER).then_some(until);
         self.now = self.net.poll(until, &mut self.ready)?;
         Ok(())
-    }
-
-    /// When there is something to do although nothing happens outside.
-    fn next_moment(&self) -> Time {
-        let reading = !self.desk.office.full();
-        if (!self.again.is_empty() && reading)
-            || !self.visits.is_empty()
-            || self.delivery.is_some()
-            || self.desk.office.own_waits()
-            || (!self.dials.is_empty() && self.dialling < self.dialling_max)
-        {
-            return Time::ZERO;
-        }
-        let mail = if self.desk.office.idle() { Time::NEVER } else { self.now + RETRY_MAIL };
-        let closing = self.closing.front().map_or(Time::NEVER, |&(until, _)| until);
-        let accept = match self.listeners.iter().any(|(_, listener)| listener.again) {
-            true => self.now + RETRY_ACCEPT,
-            false => Time::NEVER,
-        };
-        let timer = self.timers.next().unwrap_or(Time::NEVER);
-        let parting = self.desk.ledger.next_parting();
-        [self.next_launch(), timer, self.next_sample, self.cut_off, mail, closing, accept, parting]
-            .into_iter()
-            .min()
-            .unwrap_or(Time::NEVER)
     }
 
     fn verdict(&mut self) -> Turn {

@@ -70,8 +70,12 @@ pub trait Session: Send {
 /// What a session is told of the byte stream it runs over.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stream {
-    /// The TLS exporter value (RFC 9266) when the stream is encrypted.
+    /// The TLS exporter value (`tls-exporter`, RFC 9266): there is one over TLS 1.3 alone.
     pub secured: Option<[u8; 32]>,
+    /// The stream runs over TLS, of any version.
+    pub encrypted: bool,
+    /// The peer that dialled us showed a certificate, and it was verified (RFC 4422, EXTERNAL).
+    pub verified: bool,
     /// Nonce material, different for every stream.
     pub seed: [u8; 18],
     /// The peer dialled us.

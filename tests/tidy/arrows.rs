@@ -40,6 +40,7 @@ const ARROWS: [Arrows; 4] = [
         package: ENGINE,
         ours: &[PROTOCOLS],
         others: &[
+            "aws-lc-rs",
             "crossbeam-channel",
             "hdrhistogram",
             "libc",
@@ -47,6 +48,7 @@ const ARROWS: [Arrows; 4] = [
             "rand",
             "rand_distr",
             "rustix",
+            "rustls",
             "slab",
             "socket2",
             "thiserror",

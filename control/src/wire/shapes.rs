@@ -291,6 +291,16 @@ pub(crate) struct TlsPart {
     pub dense: u64,
     /// Handshakes.
     pub handshakes: u64,
+    /// Median of their time.
+    pub p50_us: Option<u64>,
+    /// 99th percentile; null below 100 samples.
+    pub p99_us: Option<u64>,
+    /// Keys derived for logins (PBKDF2).
+    pub derivations: u64,
+    /// Keys that were known from an earlier login.
+    pub derivations_remembered: u64,
+    /// CPU time spent on deriving keys.
+    pub derivation_s: f64,
 }
 
 /// One threshold.

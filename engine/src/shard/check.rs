@@ -84,6 +84,12 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 format!("link {key} says it is on the again queue and is not")
             })?;
         }
+        lent += self.transports.rests();
+        let secured = self.desk.links.iter().filter(|(_, slot)| slot.flags.tls).count();
+        let (shaking, tabled) = self.transports.standing();
+        equal("tls: links in the table", secured, tabled)?;
+        holds(shaking <= secured, || format!("{shaking} handshakes for {secured} links"))?;
+        holds(self.transports.wired.is_empty(), || "handshakes left to write".to_owned())?;
         let conns = self.conns.iter().flatten().count();
         equal("conservation: sockets of links", conns, held)?;
         equal("conservation: every link has a socket", self.desk.links.len(), held)?;

@@ -17,12 +17,16 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let link = self.desk.links.link(key);
         let slot = self.desk.links.peek(key);
         let (bot, endpoint) = (slot.bot, usize::from(slot.endpoint));
-        lost.opened = slot.state != LinkState::Dialling;
+        // TLS that begins with the connection is a part of the attempt.
+        let opened = slot.state != LinkState::Dialling;
+        lost.opened = opened && !self.transports.opens_direct(key);
         if bot == NONE {
             return self.drop_link(key, true); // it was closing anyway
         }
         self.unchain(bot, key);
-        self.drop_link(key, lost.opened && lost.cause != crate::Cause::Closed);
+        // What the peer is told by an alert is not to be cut off by a reset.
+        let told = matches!(lost.cause, crate::Cause::Closed | crate::Cause::Tls);
+        self.drop_link(key, opened && !told);
         if let Some(count) = self.desk.meter.endpoints.get_mut(endpoint) {
             if lost.opened { count.lost += 1 } else { count.failed += 1 }
         }
@@ -99,7 +103,13 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     /// Takes a link out of the slab and closes its socket.
     pub(super) fn drop_link(&mut self, key: u32, reset: bool) {
+        let link = self.desk.links.link(key);
         let slot = self.desk.links.remove(key);
+        if slot.flags.tls {
+            let (rest, tier) = self.transports.forget(link);
+            rest.into_iter().for_each(|buffer| self.pool.take_back(buffer));
+            self.count_tier(tier);
+        }
         if slot.flags.counted {
             self.dialling -= 1;
         }

@@ -37,7 +37,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             self.bring(id, due);
         }
         for _ in 0..LAUNCH_MAX {
-            if self.dialling >= self.dialling_max {
+            if !self.may_dial() {
                 break;
             }
             let Some(dial) = self.dials.pop_front() else { break };
@@ -46,6 +46,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if self.dials.is_empty() && self.dials.capacity() > DIALS_KEPT {
             self.dials = VecDeque::new(); // a burst of arrivals is over: idle owns nothing
         }
+    }
+
+    /// Whether one more attempt may begin: there is a place, and those under way get their keys.
+    pub(super) fn may_dial(&self) -> bool {
+        self.dialling < self.dialling_max && !self.derivations.is_full()
     }
 
     /// When the next bot is due.

@@ -47,6 +47,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     fn swap_meter(&mut self, mut spare: Box<crate::metrics::Meter>) -> Box<crate::metrics::Meter> {
         let load = self.net.load();
+        for _ in 0..self.transports.tidy() {
+            self.desk.meter.limit("lines of the key log");
+        }
         let meter = &mut self.desk.meter;
         meter.cpu_us = load.cpu.saturating_sub(self.load.cpu).as_micros() as u64;
         meter.run_delay_us = load.run_delay.saturating_sub(self.load.run_delay).as_micros() as u64;

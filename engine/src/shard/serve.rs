@@ -2,6 +2,7 @@
 
 use densebots_protocols::{Session, Step, Stream};
 
+use super::derive::Asked;
 use super::{ACCEPT_MAX, LISTENER, READ_MAX, Shard, UNREAD_MAX};
 use crate::bots::{Role, State};
 use crate::dice::mix;
@@ -11,7 +12,7 @@ use crate::planted::Bug;
 use crate::scenario::Scenario;
 
 /// What a look at an unread link came to.
-enum Heard {
+pub(super) enum Heard {
     /// All that was there is read.
     Everything,
     /// More may be there.
@@ -22,6 +23,7 @@ enum Heard {
 
 impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn serve(&mut self) {
+        self.derive_some();
         let full = self.desk.office.full();
         if full {
             // Full means stop reading: what is readable waits on the "again" queue.
@@ -42,6 +44,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 self.accept(key);
             }
         }
+        self.shake_hands();
     }
 
     pub(super) fn look_at_clock(&mut self) {
@@ -120,11 +123,12 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             count.connected += 1;
             count.open += 1;
         }
-        self.begin_stream(link);
+        self.begin_link(link);
     }
 
-    /// The session and then the bot learn that bytes may flow.
-    fn begin_stream(&mut self, link: Link) {
+    /// The session and then the bot learn that bytes may flow: for the `first` time, or anew over
+    /// TLS.
+    pub(super) fn begin_stream(&mut self, link: Link, stream: Stream, first: bool) {
         let now_ms = self.now_ms();
         let slot = self.desk.links.at(link.key);
         slot.heard_ms = now_ms;
@@ -135,17 +139,31 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             let length = part.len();
             part.copy_from_slice(&mix(rng.next()).to_le_bytes()[..length]);
         });
-        let stream = Stream { secured: None, seed, accepted };
+        let stream = Stream { seed, accepted, ..stream };
         self.desk.out.append(link.key, slot, |session, out| session.open(&stream, out));
-        self.call(bot, Some(link), self.now, |scenario, bot, ctx| {
-            scenario.on_open(bot, link, ctx);
-        });
-        self.settle(bot);
+        if stream.encrypted {
+            self.call(bot, Some(link), self.now, |scenario, bot, ctx| {
+                scenario.on_secured(bot, link, ctx);
+            });
+            self.settle(bot);
+        }
+        if first && self.is_open(link) {
+            self.call(bot, Some(link), self.now, |scenario, bot, ctx| {
+                scenario.on_open(bot, link, ctx);
+            });
+            self.settle(bot);
+        }
     }
 
     /// Reads once; a short read says that nothing is left, so there is no second one.
     fn read(&mut self, link: Link) {
         let Some(slot) = self.desk.links.get(link) else { return };
+        if slot.state == LinkState::Open && slot.flags.deriving {
+            return; // it is looked at once its session has its key
+        }
+        if slot.state == LinkState::Open && slot.flags.tls {
+            return self.read_secure(link);
+        }
         let Some(conn) = self.conns[link.key as usize].as_mut() else { return };
         let mut input = std::mem::take(&mut self.input);
         let kept = slot.unread.as_ref().map_or(0, |rest| rest.len());
@@ -159,6 +177,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         match self.net.read(conn, room) {
             Ok(0) => self.hear(link, &input[..kept], 0, &Heard::End),
             Ok(count) => {
+                self.desk.meter.received += count as u64;
                 // Behind the last bytes lies the end, if there is one: no event tells of it again.
                 let more = count == READ_MAX || slot.flags.ended;
                 let heard = if more { Heard::Capped } else { Heard::Everything };
@@ -172,8 +191,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     }
 
     /// Takes what was read through the session to the bot.
-    fn hear(&mut self, link: Link, input: &[u8], count: usize, heard: &Heard) {
-        self.desk.meter.received += count as u64;
+    pub(super) fn hear(&mut self, link: Link, input: &[u8], count: usize, heard: &Heard) {
         let now_ms = self.now_ms();
         let slot = self.desk.links.at(link.key);
         if slot.state == LinkState::Closing {
@@ -188,7 +206,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         slot.heard_ms = now_ms;
         slot.flags.asked = false;
         let (bot, traced) = (slot.bot, slot.flags.traced);
-        if traced {
+        if traced && count > 0 {
             self.trace(bot, false, &input[input.len() - count..]);
         }
         let generation = self.bots.core(bot).generation;
@@ -199,6 +217,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
         let left = &input[used..];
         if ended {
+            self.answer_parting(link);
             return self.lose(link.key, Lost::new(Cause::Closed, "the peer ended the stream"));
         }
         if left.len() > UNREAD_MAX {
@@ -232,11 +251,15 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                     });
                     taken
                 }
-                Ok(Step::StartTls(_) | Step::Derive(..)) => {
-                    let lost = Lost::new(Cause::Violation, "TLS or a login this build cannot do");
-                    self.lose(link.key, lost);
-                    return None;
+                Ok(Step::StartTls(taken)) => {
+                    let begun = self.begin_tls(link, &rest[taken..]);
+                    return begun.then_some(input.len());
                 }
+                Ok(Step::Derive(taken, derive)) => match self.ask(link, derive) {
+                    Asked::Answered => taken,
+                    Asked::Waits => return Some(used + taken),
+                    Asked::Lost => return None,
+                },
                 Err(violation) => {
                     self.lose(link.key, Lost::new(Cause::Violation, violation.rule));
                     return None;
@@ -327,7 +350,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         });
         self.settle(bot);
         if self.is_open(link) {
-            self.begin_stream(link);
+            self.begin_link(link);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::net::Net;
 use crate::planted::Bug;
 use crate::scenario::Scenario;
 use crate::time::Time;
+use crate::transport::words;
 
 impl<S: Scenario, N: Net> Shard<S, N> {
     pub(super) fn wake(&mut self) {
@@ -91,9 +92,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             let Some(slot) = self.desk.links.get(link).filter(|slot| slot.bot == key) else {
                 continue;
             };
-            let dialling = slot.state == LinkState::Dialling;
-            let condition =
-                if dialling { "no answer to the dial" } else { "connected but never ready" };
+            let condition = match slot.state {
+                LinkState::Dialling => "no answer to the dial",
+                _ if self.transports.opens(link.key) => words::UNFINISHED,
+                _ => "connected but never ready",
+            };
             self.lose(link.key, Lost::new(Cause::Timeout, condition));
         }
     }

@@ -14,7 +14,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         self.stamp();
         self.desk.ledger.confirm(self.now);
         // A write that fails costs a bot its link, and what it says then is written too.
-        while self.desk.out.segments() > 0 {
+        while self.desk.out.segments() > 0 || !self.transports.wired.is_empty() {
             let mut out = std::mem::take(&mut self.desk.out);
             for nth in 0..out.segments() {
                 if let Some(slot) = self.desk.links.get(out.segment(nth).0) {
@@ -29,6 +29,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             if self.desk.out.segments() == 0 {
                 self.desk.out = out;
             }
+            self.write_wired();
         }
         self.finish_links();
         for (shard, notice) in self.desk.ledger.notices() {
@@ -54,12 +55,17 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     /// Writes what a link appended in this turn, behind what the socket has refused before.
     fn write(&mut self, link: Link, bytes: &[u8]) {
-        let Some(slot) = self.desk.links.get(link) else { return };
-        if slot.flags.traced && slot.bot != NONE {
-            let bot = slot.bot;
+        let Some(slot) = self.desk.links.get(link).filter(|_| !bytes.is_empty()) else { return };
+        let (bot, tls) = (slot.bot, slot.flags.tls);
+        if slot.flags.traced && bot != NONE {
             self.trace(bot, true, bytes);
         }
-        let slot = self.desk.links.at(link.key);
+        if tls { self.write_secure(link, bytes) } else { self.send(link, bytes) }
+    }
+
+    /// Hands bytes for the wire to the socket, behind those it has refused before.
+    pub(super) fn send(&mut self, link: Link, bytes: &[u8]) {
+        let Some(slot) = self.desk.links.get(link) else { return };
         if let Some(unsent) = &mut slot.unsent {
             unsent.bytes.extend_from_slice(bytes);
             return self.check_unsent(link);
@@ -160,6 +166,13 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             let Some(slot) = self.desk.links.get(link) else { continue };
             if slot.state != LinkState::Closing || slot.unsent.is_some() {
                 continue;
+            }
+            if slot.flags.tls {
+                self.part_secure(link);
+                let Some(slot) = self.desk.links.get(link) else { continue };
+                if slot.unsent.is_some() {
+                    continue; // it is finished once the last word is out
+                }
             }
             match self.desk.plan.close {
                 Close::Fin => self.drop_link(link.key, false),
