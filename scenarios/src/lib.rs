@@ -12,6 +12,7 @@ use densebots_engine::{
     Arrival, Endpoint, Life, Load, Plan, Run, Scenario, StartError, start, start_observed,
 };
 
+pub mod accounts;
 pub mod echo;
 pub mod idle;
 mod settings;

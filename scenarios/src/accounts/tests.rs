@@ -1,0 +1,91 @@
+//! Patterns, lists and their faults.
+
+use super::*;
+
+fn filled(pattern: &str, id: u32) -> Result<String, (usize, &'static str)> {
+    Pattern::of(pattern).map(|read| read.fill(id)).map_err(|error| (error.column, error.why))
+}
+
+#[test]
+fn a_pattern_has_places_for_the_id() {
+    for (pattern, expected) in [
+        ("bot{id}", "bot42"),
+        ("user-%{id:06}", "user-000042"),
+        ("user-{id:06}-{id}", "user-000042-42"),
+        ("{id:01}", "42"),
+        ("100%", "100%"),
+        ("{{{id}}}", "{42}"),
+        ("%{{x}}", "%{x}"),
+        ("é{id}", "é42"),
+        ("", ""),
+    ] {
+        assert_eq!(filled(pattern, 42).as_deref(), Ok(expected), "{pattern}");
+    }
+}
+
+#[test]
+fn a_fault_of_a_pattern_has_its_column() {
+    for (pattern, expected) in
+        [("bot{", 4), ("é{idx}", 2), ("a}b", 2), ("{id:6}", 1), ("{id:00}", 1), ("{id:021}", 1)]
+    {
+        assert_eq!(filled(pattern, 1).map_err(|(column, _)| column), Err(expected), "{pattern}");
+    }
+}
+
+#[test]
+fn names_by_pattern_differ_and_can_be_names() {
+    let secret = || Pattern::constant("secret {id}");
+    let accounts = Accounts::by_pattern("bot{id:04}", secret()).expect("a name");
+    let account = accounts.of(7, 1).expect("there is one for every bot");
+    assert_eq!((account.name.as_str(), account.password.as_str()), ("bot0007", "secret {id}"));
+    assert_eq!(accounts.suffice(u64::MAX), Ok(()));
+    for wrong in ["bot", "bot{id}@x", "bot {id}", "ü{id}", "{id", "a/{id}"] {
+        assert!(Accounts::by_pattern(wrong, secret()).is_err(), "{wrong}");
+    }
+}
+
+fn list(text: &str) -> Result<Accounts, RowError> {
+    Accounts::from_csv("a.csv", text.as_bytes())
+}
+
+#[test]
+fn each_account_of_a_list_is_used_once() {
+    let accounts =
+        list("\u{feff}name,password\r\nanna,a\r\n\"berta\",\"b,\"\"c\"\n").expect("valid");
+    assert_eq!(accounts.of(50, 50).map(|a| a.name), Some("anna".to_owned()));
+    let second = accounts.of(51, 50).map(|a| (a.name, a.password));
+    assert_eq!(second, Some(("berta".to_owned(), "b,\"c".to_owned())));
+    assert_eq!((accounts.of(52, 50), accounts.of(49, 50)), (None, None));
+    assert_eq!(accounts.suffice(2), Ok(()));
+    let few = accounts.suffice(5).expect_err("two are not five").to_string();
+    assert_eq!(few, "2 accounts for 5 bots: 3 are missing, each account is used once");
+}
+
+#[test]
+fn a_fault_of_a_list_has_file_line_and_column() {
+    for (text, expected) in [
+        ("", "a.csv:1:1: the file is empty"),
+        ("user,pass\n", "a.csv:1:1: the first line"),
+        ("name,password\nanna\n", "a.csv:2:2: the password is missing"),
+        ("name,password\n\nanna,\n", "a.csv:3:2: the password is empty"),
+        ("name,password\nanna,a,b\n", "a.csv:2:3: there are two columns"),
+        ("name,password\n\"a\na\",x\n", "a.csv:2:1: a name has no space"),
+        ("name,password\na,x\nb@c,x\n", "a.csv:3:1: a name has no space"),
+        ("name,password\na,x\nb,x\nA,y\n", "a.csv:4:1: `A` stands in line 2 already"),
+        ("name,password\nü,x\n", "a.csv:2:1: a name outside ASCII"),
+        ("name,password\na,ü\n", "a.csv:2:2: a password has only"),
+    ] {
+        let said = list(text).expect_err(text).to_string();
+        assert!(said.starts_with(expected), "{text:?} said: {said}");
+    }
+    let said = Accounts::from_csv("a.csv", b"name,password\n\xff,x\n").expect_err("not UTF-8");
+    assert_eq!(said.to_string(), "a.csv:2:1: this is not UTF-8");
+}
+
+#[test]
+fn what_is_shown_has_no_password() {
+    let accounts = list("name,password\nanna,hush\n").expect("valid");
+    assert!(!format!("{accounts:?}").contains("hush"));
+    let accounts = Accounts::by_pattern("a{id}", Pattern::constant("hush")).expect("valid");
+    assert!(!format!("{accounts:?}").contains("hush"));
+}
