@@ -7,7 +7,7 @@ use anyhow::Result;
 use densebots_engine::limits::{Demand, Machine};
 use densebots_engine::net::Tuning;
 use densebots_engine::plan::SHARDS_MAX;
-use densebots_engine::{Arrival, Backoff, Close, Endpoint, Load, Plan, Preflight, Repeat};
+use densebots_engine::{Arrival, Backoff, Close, Endpoint, Load, Plan, Preflight, Repeat, Terms};
 use densebots_scenarios::{BUILTIN, Builtin, SettingError, Settings, Traffic};
 
 use crate::allow::Allowed;
