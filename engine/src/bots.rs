@@ -115,7 +115,7 @@ pub(crate) enum Alarm {
     Restart,
 }
 
-/// Rare state: allocated when first needed, kept until the bot ends.
+/// Rare state: allocated when first needed, kept until the bot ends or comes online without it.
 #[derive(Default)]
 pub(crate) struct Cold {
     pub(crate) ops: Vec<Flight>,
@@ -126,6 +126,14 @@ pub(crate) struct Cold {
     pub(crate) dials: Vec<std::net::SocketAddr>,
     /// The last loss of an open link it has not recovered from.
     pub(crate) lost: Option<crate::Lost>,
+}
+
+impl Cold {
+    fn is_idle(&self) -> bool {
+        let Cold { ops, groups, redial, dials, lost } = self;
+        let empty = ops.is_empty() && groups.is_empty() && dials.is_empty();
+        empty && redial.is_none() && lost.is_none()
+    }
 }
 
 /// An op in flight.
@@ -173,6 +181,11 @@ impl Core {
 
     pub(crate) fn busy(&self) -> bool {
         self.flights().next().is_some()
+    }
+
+    /// Gives back what a login needed and nothing needs now.
+    pub(crate) fn shed(&mut self) {
+        self.cold.take_if(|cold| cold.is_idle());
     }
 
     pub(crate) fn begin(&mut self, flight: Flight) {

@@ -233,6 +233,11 @@ impl<S: Scenario> Ctx<'_, S> {
         self.desk.meter.op(op).dropped += 1;
     }
 
+    /// Whether an op of this name is in flight.
+    pub fn in_flight(&self, op: Op) -> bool {
+        self.core.flights().any(|flight| flight.op == op)
+    }
+
     /// Whether an op is in flight.
     pub fn busy(&self) -> bool {
         self.core.busy()

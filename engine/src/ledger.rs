@@ -62,7 +62,7 @@ mod terms;
 use early::{Early, Receipt};
 pub use entries::Entries;
 use flights::{Flights, More, Record};
-pub use message::MessageId;
+pub use message::{MessageId, MessageText};
 use outgoing::Outgoing;
 use stays::{NONE, Stays};
 pub use terms::Terms;

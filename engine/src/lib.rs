@@ -96,7 +96,7 @@ pub use ctx::{Ctx, Outcome};
 pub use dice::{Rng, THINK_MAX, Think};
 pub use groups::GroupId;
 pub use id::BotId;
-pub use ledger::{Entries, MessageId, Terms};
+pub use ledger::{Entries, MessageId, MessageText, Terms};
 pub use limits::Preflight;
 pub use links::{Cause, Link, Lost};
 pub use mail::{Inbox, Letter, MailCount};

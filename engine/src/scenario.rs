@@ -86,6 +86,12 @@ pub trait Scenario: Sized + Send + Sync + 'static {
         ctx.redial();
     }
 
+    /// The session of a link that was lost, before [`on_lost`](Scenario::on_lost): take from it
+    /// what the next one needs to go on.
+    fn salvage(&self, bot: &mut Self::Bot, session: Self::Session) {
+        let _ = (bot, session);
+    }
+
     /// A link heard nothing for the plan's liveness window: say something that will be answered,
     /// and return true. False means the scenario cannot ask; the open connection must do then.
     fn on_silent(&self, bot: &mut Self::Bot, link: Link, ctx: &mut Ctx<'_, Self>) -> bool {

@@ -397,6 +397,14 @@ impl Scenario for Jumper {
         }
     }
 
+    fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {
+        self.chat.secured(&mut bot.stay, ctx);
+    }
+
+    fn salvage(&self, bot: &mut Bot, session: Xmpp) {
+        bot.stay.salvage(session);
+    }
+
     fn on_lost(&self, bot: &mut Bot, _: Link, _: &Lost, ctx: &mut Ctx<'_, Self>) {
         if !bot.stay.resumes() {
             bot.place = Place::Out;

@@ -13,8 +13,11 @@ use densebots_engine::{
 };
 
 pub mod accounts;
+pub mod chat;
 pub mod echo;
 pub mod idle;
+pub mod jumper;
+mod phrases;
 mod settings;
 pub mod talk;
 pub mod target;
@@ -31,8 +34,8 @@ pub struct Builtin {
     pub parameters: &'static [Parameter],
     /// What the embedded target has to speak for it.
     pub target: target::Speaks,
-    /// The traffic of one online bot.
-    pub traffic: fn(&Settings) -> Result<Traffic, SettingError>,
+    /// The traffic of one online bot, in a run of so many bots.
+    pub traffic: fn(&Settings, u64) -> Result<Traffic, SettingError>,
     /// User-space bytes of one bot, as measured.
     pub bytes_per_bot: u64,
     /// Starts it; the observer, if there is one, runs on a thread of its own.
@@ -84,7 +87,7 @@ pub const BUILTIN: &[Builtin] = &[
         about: "each bot sends a line at its pace and waits for its echo",
         parameters: echo::PARAMETERS,
         target: target::Speaks::Echo,
-        traffic: |settings| Ok(echo::Echo::from(settings)?.traffic()),
+        traffic: |settings, _| Ok(echo::Echo::from(settings)?.traffic()),
         bytes_per_bot: 200,
         start: |settings, plan, observer| begin(echo::Echo::from(settings)?, plan, observer),
     },
@@ -93,7 +96,7 @@ pub const BUILTIN: &[Builtin] = &[
         about: "each bot connects and stays connected",
         parameters: &[],
         target: target::Speaks::Echo,
-        traffic: |_| Ok(Traffic::default()),
+        traffic: |_, _| Ok(Traffic::default()),
         bytes_per_bot: 192,
         start: |_, plan, observer| begin(idle::Idle, plan, observer),
     },
@@ -102,9 +105,20 @@ pub const BUILTIN: &[Builtin] = &[
         about: "groups of ten on a line server pass a token by mail; who has it speaks",
         parameters: talk::PARAMETERS,
         target: target::Speaks::Rooms,
-        traffic: |settings| Ok(talk::Talk::from(settings)?.traffic()),
+        traffic: |settings, _| Ok(talk::Talk::from(settings)?.traffic()),
         bytes_per_bot: 250,
         start: |settings, plan, observer| begin(talk::Talk::from(settings)?, plan, observer),
+    },
+    Builtin {
+        name: "jumper",
+        about: "chat bots that join a random room, say some phrases there, and jump to another",
+        parameters: &jumper::PARAMETERS,
+        target: target::Speaks::Xmpp,
+        traffic: jumper::Jumper::traffic,
+        bytes_per_bot: 320,
+        start: |settings, plan, observer| {
+            begin(jumper::Jumper::from(settings, &plan)?, plan, observer)
+        },
     },
 ];
 

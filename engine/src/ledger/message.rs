@@ -20,11 +20,22 @@ impl MessageId {
 
     /// Appends the written form.
     pub fn write(self, out: &mut Vec<u8>) {
-        write_number(self.run, out);
-        out.push(b'.');
-        write_number(self.sender.0, out);
-        out.push(b'.');
-        write_number(self.sequence, out);
+        out.extend_from_slice(self.text().as_str().as_bytes());
+    }
+
+    /// The written form, without a place on the heap.
+    pub fn text(self) -> MessageText {
+        let mut text = MessageText { bytes: [0; Self::TEXT_MAX], length: 0 };
+        for (nth, number) in [self.run, self.sender.0, self.sequence].into_iter().enumerate() {
+            if nth > 0 {
+                text.push(b'.');
+            }
+            let digits = (32 - number.leading_zeros()).div_ceil(4).max(1);
+            for digit in (0..digits).rev() {
+                text.push(DIGITS[(number >> (4 * digit)) as usize & 15]);
+            }
+        }
+        text
     }
 
     /// Reads the written form; `None` for anything that [`MessageId::write`] does not write.
@@ -38,12 +49,26 @@ impl MessageId {
     }
 }
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-fn write_number(number: u32, out: &mut Vec<u8>) {
-    let digits = (32 - number.leading_zeros()).div_ceil(4).max(1);
-    out.extend((0..digits).rev().map(|digit| DIGITS[(number >> (4 * digit)) as usize & 15]));
+/// The written form of a [`MessageId`].
+#[derive(Clone, Copy)]
+pub struct MessageText {
+    bytes: [u8; MessageId::TEXT_MAX],
+    length: u8,
 }
+
+impl MessageText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).expect("digits and dots")
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.bytes[usize::from(self.length)] = byte;
+        self.length += 1;
+    }
+}
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 fn read_number(text: &[u8]) -> Option<u32> {
     if text.is_empty() || text.len() > 8 || (text.len() > 1 && text[0] == b'0') {

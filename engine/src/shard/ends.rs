@@ -26,7 +26,8 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         self.unchain(bot, key);
         // What the peer is told by an alert is not to be cut off by a reset.
         let told = matches!(lost.cause, crate::Cause::Closed | crate::Cause::Tls);
-        self.drop_link(key, opened && !told);
+        let session = self.take_link(key, opened && !told);
+        self.scenario.salvage(&mut self.bots.at(bot).bot, session);
         if let Some(count) = self.desk.meter.endpoints.get_mut(endpoint) {
             if lost.opened { count.lost += 1 } else { count.failed += 1 }
         }
@@ -103,6 +104,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     /// Takes a link out of the slab and closes its socket.
     pub(super) fn drop_link(&mut self, key: u32, reset: bool) {
+        drop(self.take_link(key, reset));
+    }
+
+    fn take_link(&mut self, key: u32, reset: bool) -> S::Session {
         let link = self.desk.links.link(key);
         let slot = self.desk.links.remove(key);
         if slot.flags.tls {
@@ -128,6 +133,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if let Some(conn) = self.conns.get_mut(key as usize).and_then(Option::take) {
             self.net.close(conn, reset || self.stopping);
         }
+        slot.session
     }
 
     /// A bot ends. Its links close once their bytes are sent, or with a reset; its groups forget

@@ -68,6 +68,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             (core.alarm, core.alarm_for) = (now + patience, Alarm::Liveness);
         }
         let lost = core.cold.as_mut().and_then(|cold| cold.lost.take());
+        core.shed();
         let population = &mut self.desk.meter.population;
         *population.count(from) -= 1;
         population.online += 1;
