@@ -187,13 +187,13 @@ fn agree(stream: &[u8]) -> Result<(), TestCaseError> {
                 Unit::Opened(end) | Unit::Stanza(end) | Unit::Closed(end) => end,
                 Unit::KeepAlive(_) => unreachable!("filtered"),
             });
-            prop_assert!(!expected(&stream[..whole]).1, "only the other refuses {text}");
+            prop_assert!(!expected(&stream[..whole]).1, "only the other refuses {text:?}");
         }
         None => prop_assert_eq!(found, borders, "{}", text),
         Some(stricter) if STRICTER.contains(&stricter) => {}
         // The other one lets a namespace be declared twice in a tag; XML does not.
         Some(doubled) if doubled.rule.contains("twice") && text.matches("xmlns").count() > 3 => {}
-        Some(violation) => prop_assert!(refused, "only we refuse {text}: {violation}"),
+        Some(violation) => prop_assert!(refused, "only we refuse {text:?}: {violation}"),
     }
     Ok(())
 }
