@@ -24,13 +24,14 @@ use crate::Violation;
 
 mod element;
 mod escape;
+mod pieces;
 mod verify;
 
 pub use element::{Children, Element, STREAMS};
 pub use escape::{push_attribute, push_text, push_value};
 
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 #[cfg(test)]
 mod tests;
 

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3, memmem, memrchr};
+use memchr::{memchr, memchr3, memrchr};
 use quick_xml::XmlVersion;
 use quick_xml::escape::unescape;
 use quick_xml::events::attributes;
 
-use super::{Frame, Framer, is_space, verify};
+use super::pieces::{Piece, Pieces};
+use super::{is_space, verify};
 use crate::Violation;
 
 // It is handed around by value.
@@ -113,7 +114,7 @@ impl<'a> Element<'a> {
         let mut own = None;
         for attribute in self.raw_attributes() {
             let attribute = attribute.map_err(|_| MALFORMED)?;
-            match (attribute.key.0.strip_prefix("xmlns"), borrowed(attribute.value)) {
+            match (attribute.key.0.strip_prefix("xmlns"), borrowed(&attribute.value)) {
                 (Some(""), value) => default = value,
                 (Some(rest), value) if prefix.is_some() && rest.strip_prefix(':') == prefix => {
                     own = Some(value);
@@ -155,7 +156,7 @@ impl<'a> Element<'a> {
     fn declares(&self, prefix: &str) -> Option<&'a str> {
         self.raw_attributes().flatten().find_map(|attribute| {
             let rest = attribute.key.0.strip_prefix("xmlns:")?;
-            (rest == prefix).then(|| borrowed(attribute.value))
+            (rest == prefix).then(|| borrowed(&attribute.value))
         })
     }
 
@@ -216,7 +217,7 @@ impl<'a> Element<'a> {
     pub fn declaration(&self, prefix: &str) -> Option<&'a str> {
         match prefix {
             "" => self.raw_attributes().flatten().find_map(|attribute| {
-                (attribute.key.0 == "xmlns").then(|| borrowed(attribute.value))
+                (attribute.key.0 == "xmlns").then(|| borrowed(&attribute.value))
             }),
             _ => self.declares(prefix),
         }
@@ -320,49 +321,6 @@ impl<'a> Iterator for Children<'a> {
     }
 }
 
-/// The content of an element, cut. Ends at what cannot be cut.
-#[derive(Clone, Debug)]
-struct Pieces<'a> {
-    rest: &'a str,
-}
-
-enum Piece<'a> {
-    /// Character data, with its references.
-    Text(&'a str),
-    /// The inside of a CDATA section.
-    Characters(&'a str),
-    /// A child from its `<` to its last `>`.
-    Element(&'a str),
-}
-
-impl<'a> Iterator for Pieces<'a> {
-    type Item = Piece<'a>;
-
-    fn next(&mut self) -> Option<Piece<'a>> {
-        let rest = std::mem::take(&mut self.rest);
-        if rest.is_empty() {
-            return None;
-        }
-        let less = memchr(b'<', rest.as_bytes()).unwrap_or(rest.len());
-        if less > 0 {
-            let (text, behind) = rest.split_at(less);
-            self.rest = behind;
-            return Some(Piece::Text(text));
-        }
-        if let Some(section) = rest.strip_prefix("<![CDATA[") {
-            let end = memmem::find(section.as_bytes(), b"]]>")?;
-            self.rest = &section[end + 3..];
-            return Some(Piece::Characters(&section[..end]));
-        }
-        let Ok(Frame::Stanza(end)) = Framer::between_elements().scan(rest.as_bytes()) else {
-            return None;
-        };
-        let (element, behind) = rest.split_at(end);
-        self.rest = behind;
-        Some(Piece::Element(element))
-    }
-}
-
 /// Where the start tag at the beginning of the text ends.
 fn tag_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
@@ -392,8 +350,8 @@ fn split(qualified: &str) -> (Option<&str>, &str) {
 }
 
 /// The value of a declaration as it is written.
-fn borrowed(value: Cow<'_, str>) -> &str {
-    match value {
+fn borrowed<'a>(value: &Cow<'a, str>) -> &'a str {
+    match *value {
         Cow::Borrowed(value) => value,
         Cow::Owned(_) => "", // an attribute of a slice is always borrowed
     }

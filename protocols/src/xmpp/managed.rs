@@ -63,13 +63,19 @@ impl Managed {
     }
 
     /// From the server's `<resumed/>`, which acknowledges what the old connection still brought.
+    /// Empties the resumption, unless the server acknowledges what never was.
     pub(super) fn resumed(
-        resumption: Resumption,
+        resumption: &mut Resumption,
         resumed: &Element<'_>,
     ) -> Result<Self, Violation> {
-        let Resumption { id, received, acknowledged, waiting } = resumption;
-        let unacknowledged = waiting.len();
-        let mut managed = Self { id: Some(id), received, acknowledged, unacknowledged, waiting };
+        newly(resumed, resumption.acknowledged, resumption.waiting.len())?;
+        let mut managed = Self {
+            id: Some(std::mem::take(&mut resumption.id)),
+            received: resumption.received,
+            acknowledged: resumption.acknowledged,
+            unacknowledged: resumption.waiting.len(),
+            waiting: std::mem::take(&mut resumption.waiting),
+        };
         managed.acknowledged(resumed)?;
         Ok(managed)
     }
@@ -119,15 +125,20 @@ impl Managed {
 
     /// Hears how many of ours came in. Answers how many are still without acknowledgement.
     pub(super) fn acknowledged(&mut self, element: &Element<'_>) -> Result<usize, Violation> {
-        let count = element.attribute("h").and_then(|count| count.parse::<u32>().ok());
-        let fresh = count.ok_or(UNCOUNTED)?.wrapping_sub(self.acknowledged);
-        // Counts wrap (XEP-0198 section 4), so one that went back looks like one far too high.
-        let fresh = usize::try_from(fresh).map_err(|_| TOO_HIGH)?;
-        self.unacknowledged = self.unacknowledged.checked_sub(fresh).ok_or(TOO_HIGH)?;
+        let fresh = newly(element, self.acknowledged, self.unacknowledged)?;
+        self.unacknowledged -= fresh;
         self.acknowledged = self.acknowledged.wrapping_add(fresh as u32);
         self.waiting.drain(..fresh.min(self.waiting.len()));
         Ok(self.unacknowledged)
     }
+}
+
+/// How many stanzas more than before are acknowledged, of those that were not.
+fn newly(element: &Element<'_>, before: u32, waiting: usize) -> Result<usize, Violation> {
+    let count = element.attribute("h").and_then(|count| count.parse::<u32>().ok());
+    // Counts wrap (XEP-0198 section 4), so one that went back looks like one far too high.
+    let fresh = count.ok_or(UNCOUNTED)?.wrapping_sub(before);
+    usize::try_from(fresh).ok().filter(|fresh| *fresh <= waiting).ok_or(TOO_HIGH)
 }
 
 /// Asks the server to go on with a stream.
