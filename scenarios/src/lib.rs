@@ -134,7 +134,26 @@ pub fn serve(
     plan: Plan,
     mut listening: impl FnMut(SocketAddr) + Send + 'static,
 ) -> Result<Run, StartError> {
-    let target = target::Target::new(speaks, &plan);
+    match speaks {
+        target::Speaks::Echo | target::Speaks::Rooms => {
+            let target = target::Target::new(speaks == target::Speaks::Echo, &plan);
+            start_observed(target, plan, move |life| {
+                if let Life::Listening(_, at) = life {
+                    listening(at);
+                }
+            })
+        }
+        target::Speaks::Xmpp => serve_xmpp(&target::xmpp::Service::default(), plan, listening),
+    }
+}
+
+/// Starts the embedded XMPP target as [`serve`] does, with a service of one's own.
+pub fn serve_xmpp(
+    service: &target::xmpp::Service,
+    plan: Plan,
+    mut listening: impl FnMut(SocketAddr) + Send + 'static,
+) -> Result<Run, StartError> {
+    let target = target::xmpp::XmppTarget::new(service, &plan);
     start_observed(target, plan, move |life| {
         if let Life::Listening(_, at) = life {
             listening(at);

@@ -30,16 +30,20 @@ pub enum Speaks {
     /// any other line goes to everybody in the room, the speaker included; outside a room it comes
     /// back.
     Rooms,
+    /// XMPP: users, rooms and what one says to the other ([`xmpp`]).
+    Xmpp,
 }
 
 impl Speaks {
     /// All of them, by the name on the command line.
-    pub const ALL: [(&'static str, Speaks); 2] = [("echo", Speaks::Echo), ("line", Speaks::Rooms)];
+    pub const ALL: [(&'static str, Speaks); 3] =
+        [("echo", Speaks::Echo), ("line", Speaks::Rooms), ("xmpp", Speaks::Xmpp)];
 }
 
-/// The target.
+/// The target of bytes and lines.
 pub struct Target {
-    speaks: Speaks,
+    /// Every byte comes back; otherwise there are rooms.
+    echoes: bool,
     /// Where the listening bots listen, in the order of their ids.
     listen: Vec<SocketAddr>,
     first_id: u32,
@@ -51,10 +55,10 @@ pub struct Guest {
 }
 
 impl Target {
-    /// A target that listens on the endpoints of its plan, one bot each.
-    pub fn new(speaks: Speaks, plan: &Plan) -> Target {
+    /// A target that listens on the endpoints of its plan, one bot each, and echoes or has rooms.
+    pub fn new(echoes: bool, plan: &Plan) -> Target {
         let listen = plan.endpoints.iter().map(|endpoint| endpoint.address).collect();
-        Target { speaks, listen, first_id: plan.first_id }
+        Target { echoes, listen, first_id: plan.first_id }
     }
 }
 
@@ -68,10 +72,7 @@ impl Scenario for Target {
     }
 
     fn session(&self, _: BotId, _: &mut Guest, _: Link) -> Line {
-        Line::new(match self.speaks {
-            Speaks::Echo => Framing::chunks(),
-            Speaks::Rooms => Framing::lines(LINE_MAX),
-        })
+        Line::new(if self.echoes { Framing::chunks() } else { Framing::lines(LINE_MAX) })
     }
 
     fn on_start(&self, _: &mut Guest, role: Role, ctx: &mut Ctx<'_, Self>) {
@@ -88,7 +89,7 @@ impl Scenario for Target {
     }
 
     fn on_event(&self, guest: &mut Guest, said: &[u8], ctx: &mut Ctx<'_, Self>) {
-        if self.speaks == Speaks::Echo {
+        if self.echoes {
             ctx.send(|_, out| out.extend_from_slice(said));
         } else if let Some(name) = said.strip_prefix(b"/join ") {
             enter(guest, name, ctx);

@@ -177,6 +177,10 @@ fn ours(stream: &[u8]) -> (Vec<Unit>, Option<Violation>) {
 const STRICTER: [Violation; 5] = [TEXT_BETWEEN, TEXT_BEFORE, AFTER_END, EMPTY_STREAM, TOO_DEEP];
 
 fn agree(stream: &[u8]) -> Result<(), TestCaseError> {
+    // Whitespace before the header may still belong to the stream before this one, so we let it
+    // pass; as a document of its own that is not well-formed.
+    let begin = stream.iter().position(|byte| !is_space(*byte)).unwrap_or(stream.len());
+    let stream = &stream[begin..];
     let text = String::from_utf8_lossy(stream);
     let (borders, refused) = expected(stream);
     let (found, violation) = ours(stream);
@@ -187,13 +191,13 @@ fn agree(stream: &[u8]) -> Result<(), TestCaseError> {
                 Unit::Opened(end) | Unit::Stanza(end) | Unit::Closed(end) => end,
                 Unit::KeepAlive(_) => unreachable!("filtered"),
             });
-            prop_assert!(!expected(&stream[..whole]).1, "only the other refuses {text}");
+            prop_assert!(!expected(&stream[..whole]).1, "only the other refuses {text:?}");
         }
         None => prop_assert_eq!(found, borders, "{}", text),
         Some(stricter) if STRICTER.contains(&stricter) => {}
         // The other one lets a namespace be declared twice in a tag; XML does not.
         Some(doubled) if doubled.rule.contains("twice") && text.matches("xmlns").count() > 3 => {}
-        Some(violation) => prop_assert!(refused, "only we refuse {text}: {violation}"),
+        Some(violation) => prop_assert!(refused, "only we refuse {text:?}: {violation}"),
     }
     Ok(())
 }

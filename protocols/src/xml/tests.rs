@@ -319,6 +319,10 @@ mod elements {
                 "an encoding that is not UTF-8 (unsupported-encoding)",
             ),
             ("<?xml encoding='utf-8'?><a>", "an XML declaration that is none (not-well-formed)"),
+            (
+                "<?xml version='1.0'encoding='utf-8'?><a>",
+                "an XML declaration that is none (not-well-formed)",
+            ),
             ("<a b='1' b='2'>", "an attribute twice (not-well-formed)"),
         ] {
             assert_eq!(Element::header(text.as_bytes()).expect_err(text).rule, rule);
@@ -351,7 +355,8 @@ fn cost_of_a_message() {
                 to='user-123456@example.org/resource-7' type='groupchat' id='run-7f3a-123456-42'>\
                 <body>Neither, fair saint, &amp; if either thee dislike &lt;3</body>\
                 <x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' \
-                role='participant'/></x><stanza-id xmlns='urn:xmpp:sid:0' by='room' id='1'/></message>";
+                role='participant'/></x><stanza-id xmlns='urn:xmpp:sid:0' by='room' \
+                id='1'/></message>";
     let rounds = 200_000_u32;
     let timed = |name: &str, work: &dyn Fn() -> usize| {
         let begin = std::time::Instant::now();

@@ -81,9 +81,7 @@ fn start_tag(tag: &BytesStart<'_>, resolver: &NamespaceResolver) -> Result<(), V
         let attribute = attribute.map_err(|_| DOUBLED)?;
         name(attribute.key)?;
         let value: &str = &attribute.value;
-        // Behind the value and its quote: values are cut out of the tag, so pointers tell.
-        let behind = value.as_ptr() as usize - whole.as_ptr() as usize + value.len() + 1;
-        if whole.as_bytes().get(behind).is_some_and(|byte| !is_space(*byte)) {
+        if !is_apart(whole, value) {
             return Err(MALFORMED_TAG);
         }
         characters(value)?;
@@ -111,6 +109,9 @@ pub(super) fn behind_declaration(text: &str) -> Result<&str, Violation> {
     for attribute in Attributes::new(declaration, 0) {
         let attribute = attribute.map_err(|_| BAD_DECLARATION)?;
         let value: &str = &attribute.value;
+        if !is_apart(declaration, value) {
+            return Err(BAD_DECLARATION);
+        }
         let now = match (attribute.key.0, value) {
             ("version", "1.0") => 1,
             ("version", _) => return Err(BAD_VERSION),
@@ -126,6 +127,13 @@ pub(super) fn behind_declaration(text: &str) -> Result<&str, Violation> {
         rank = now;
     }
     if rank == 0 { Err(BAD_DECLARATION) } else { Ok(tag.trim_start_matches(space)) }
+}
+
+/// Whether a space or the end of the tag follows a value and its quote. Values are cut out of the
+/// tag, so pointers tell where they are.
+fn is_apart(tag: &str, value: &str) -> bool {
+    let behind = value.as_ptr() as usize - tag.as_ptr() as usize + value.len() + 1;
+    tag.as_bytes().get(behind).is_none_or(|byte| is_space(*byte))
 }
 
 fn space(char: char) -> bool {

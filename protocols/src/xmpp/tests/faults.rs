@@ -102,7 +102,8 @@ fn features_without_anything_usable() {
 fn tls_that_does_not_come() {
     let features = format!("S <stream:features>{MECHANISMS}</stream:features>");
     after_headers(required, &format!("{features}\nX no offer of TLS, which is required"));
-    let starttls = "S <stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/>\
+    let starttls = "S <stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>\
+                    <required/>\
                     </starttls></stream:features>";
     after_headers(session, &format!("{starttls}\nX a demand for TLS, which is off"));
     let asked =
@@ -178,7 +179,8 @@ fn resources_that_are_refused() {
     let nowhere = "a resource binding without an address";
     refuses("<iq type='result' id='bind'/>", nowhere);
     refuses(
-        "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid/></bind></iq>",
+        "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid/></bind>\
+         </iq>",
         nowhere,
     );
 }

@@ -58,7 +58,8 @@ fn questions_are_answered_by_the_session() {
     check(
         session,
         &script(&format!(
-            "{PLAIN}S <iq type='get' id='p&amp;1' from='example.org'><ping xmlns='urn:xmpp:ping'/></iq>
+            "{PLAIN}S <iq type='get' id='p&amp;1' from='example.org'>
+    <ping xmlns='urn:xmpp:ping'/></iq>
 C <iq type='result' id='p&amp;1' to='example.org'/>
 S <iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='a@b'/></query></iq>
 C <iq type='result' id='r'/>
@@ -73,7 +74,8 @@ C <iq type='error' id='q'>{unavailable}"
 #[test]
 fn whitespace_keeps_alive_and_means_nothing() {
     let text = format!(
-        "{PLAIN}S  \t\r\nS <presence/> <presence/>\nE presence Available from= id=\nE presence Available from= id="
+        "{PLAIN}S  \t\r\nS <presence/> <presence/>\nE presence Available from= id=\n\
+         E presence Available from= id="
     );
     check(session, &script(&text.replace("\t\r\n", "\t\n")));
 }
@@ -81,7 +83,8 @@ fn whitespace_keeps_alive_and_means_nothing() {
 #[test]
 fn a_message_is_read_as_deep_as_asked() {
     let text = "<message from='room@muc/nick' id='1' type='groupchat'><subject>s</subject>\
-                <body>a &lt; b</body><delay xmlns='urn:xmpp:delay' stamp='2002-10-13T23:58:37Z'/></message>";
+                <body>a &lt; b</body><delay xmlns='urn:xmpp:delay' \
+                stamp='2002-10-13T23:58:37Z'/></message>";
     let message = Stanza(Element::parse(text.as_bytes(), namespace::CLIENT).expect("well-formed"));
     assert_eq!(message.kind(), Kind::Groupchat);
     assert_eq!(message.body().as_deref(), Some("a < b"));
@@ -93,7 +96,8 @@ fn a_message_is_read_as_deep_as_asked() {
 #[test]
 fn what_a_room_says_is_understood() {
     let text = "<presence from='room@muc/nick'><x xmlns='http://jabber.org/protocol/muc#user'>\
-                <item affiliation='owner' role='moderator'/><status code='110'/><status code='201'/>\
+                <item affiliation='owner' role='moderator'/><status code='110'/>\
+                <status code='201'/>\
                 <status code='x'/></x></presence>";
     let presence = Stanza(Element::parse(text.as_bytes(), namespace::CLIENT).expect("well-formed"));
     let muc = presence.muc().expect("it says something");
@@ -308,10 +312,17 @@ S <enabled xmlns='urn:xmpp:sm:3' id='sm&lt;1' resume='1'/>",
         let again = || Xmpp::resuming(account(), resumption.clone());
         check(
             again,
-            &after_login(FEATURES, &format!(
-                "{asked}S <resumed xmlns='urn:xmpp:sm:3' h='1' previd='sm&lt;1'/>\nE online again\nC {two}
-S <presence/><r xmlns='urn:xmpp:sm:3'/>\nE presence Available from= id=\nC <a xmlns='urn:xmpp:sm:3' h='3'/>"
-            )),
+            &after_login(
+                FEATURES,
+                &format!(
+                    "{asked}S <resumed xmlns='urn:xmpp:sm:3' h='1' previd='sm&lt;1'/>
+E online again
+C {two}
+S <presence/><r xmlns='urn:xmpp:sm:3'/>
+E presence Available from= id=
+C <a xmlns='urn:xmpp:sm:3' h='3'/>"
+                ),
+            ),
         );
         check(
             again,

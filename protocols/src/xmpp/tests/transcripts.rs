@@ -199,7 +199,8 @@ fn stream_management_is_enabled_if_wished_and_offered() {
         after_login(
             features,
             &format!(
-                "{BIND}E Login(Management)\nC {enable}\nS {answer}\nE online juliet@example.org/balcony"
+                "{BIND}E Login(Management)\nC {enable}\nS {answer}\n\
+                 E online juliet@example.org/balcony"
             ),
         )
     };

@@ -1,0 +1,191 @@
+//! What becomes of the stanzas of users.
+
+use std::sync::Arc;
+
+use densebots_engine::{BotId, Ctx, GroupId};
+use densebots_protocols::xmpp::{Kind, Stanza, StanzaCondition, namespace, server};
+
+use super::super::guest::{Guest, Place, Presence};
+use super::super::parcel::{Entry, Mail, Parcel, Routed};
+use super::super::room::{DISCO, ROOM_IDENTITY};
+use super::super::switchboard::numbers;
+use super::{XmppTarget, answer, back};
+
+/// Stanzas of users.
+impl XmppTarget {
+    pub(super) fn said(&self, guest: &mut Guest, stanza: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
+        let Some(address) = guest.address.as_deref() else { return };
+        let bare = address.split('/').next().unwrap_or_default();
+        let to = stanza.to().unwrap_or_default();
+        let (local, host) = split(&to);
+        if host == self.rooms {
+            return self.to_rooms(guest, stanza, local.is_some(), ctx);
+        }
+        let own = to.is_empty() || to == *self.domain.name || to == bare;
+        match stanza.element().name() {
+            "iq" if own => self.asked(guest, stanza, ctx),
+            "presence" if own => {} // nobody hears of it who has not subscribed
+            "message" if to.is_empty() => self.route(guest, bare, stanza, ctx),
+            _ if local.is_some() && host == &*self.domain.name => {
+                self.route(guest, &to, stanza, ctx);
+            }
+            "presence" => {}
+            _ => back(stanza, StanzaCondition::RemoteServerNotFound, ctx),
+        }
+    }
+
+    /// Sends a stanza to another user.
+    fn route(&self, guest: &Guest, to: &str, stanza: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
+        let Some(address) = guest.address.as_deref() else { return };
+        // A subscription is between accounts (RFC 6121 section 3.1.2).
+        let subscription = matches!(
+            stanza.kind(),
+            Kind::Subscribe | Kind::Subscribed | Kind::Unsubscribe | Kind::Unsubscribed
+        );
+        let bare = address.split('/').next().unwrap_or_default();
+        let from = if subscription { bare } else { address };
+        let mut bytes = Vec::with_capacity(stanza.element().source().len() + from.len() + 8);
+        let place = server::readdress(stanza, from, &mut bytes);
+        let parcel = Parcel::to_anybody(bytes, place);
+        let routed = Arc::new(Routed { to: to.into(), parcel });
+        ctx.send_to(self.switchboard(numbers(to).0), Mail::Route(routed));
+    }
+
+    /// A question or an order to the server or to the own account.
+    fn asked(&self, guest: &mut Guest, stanza: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
+        if !matches!(stanza.kind(), Kind::Get | Kind::Set) {
+            return;
+        }
+        let Some(query) = stanza.payload() else {
+            return back(stanza, StanzaCondition::BadRequest, ctx);
+        };
+        match query.namespace() {
+            namespace::ROSTER => answer(stanza, ctx, |out| {
+                if stanza.kind() == Kind::Get {
+                    out.extend_from_slice(b"<query xmlns='jabber:iq:roster'/>");
+                }
+            }),
+            namespace::REGISTER if query.child("remove", namespace::REGISTER).is_some() => {
+                let account =
+                    guest.address.as_deref().and_then(|address| address.split('@').next());
+                match self.domain.directory.unregister(account.unwrap_or_default()) {
+                    Ok(()) => answer(stanza, ctx, |_| {}),
+                    Err(condition) => back(stanza, condition, ctx),
+                }
+            }
+            DISCO => answer(stanza, ctx, |out| {
+                out.extend_from_slice(b"<query xmlns='http://jabber.org/protocol/disco#info'>");
+                out.extend_from_slice(b"<identity category='server' type='im' name='densebots'/>");
+                out.extend_from_slice(b"<feature var='http://jabber.org/protocol/disco#info'/>");
+                out.extend_from_slice(b"<feature var='http://jabber.org/protocol/disco#items'/>");
+                out.extend_from_slice(b"<feature var='urn:xmpp:ping'/></query>");
+            }),
+            ITEMS => answer(stanza, ctx, |out| {
+                let rooms = &self.rooms;
+                let items = format!("<query xmlns='{ITEMS}'><item jid='{rooms}'/></query>");
+                out.extend_from_slice(items.as_bytes());
+            }),
+            _ => back(stanza, StanzaCondition::ServiceUnavailable, ctx),
+        }
+    }
+}
+
+/// Rooms, as users see them.
+impl XmppTarget {
+    fn to_rooms(
+        &self,
+        guest: &mut Guest,
+        stanza: &Stanza<'_>,
+        to_one: bool,
+        ctx: &mut Ctx<'_, Self>,
+    ) {
+        let to = stanza.to().unwrap_or_default();
+        let (room, nick) = match to.split_once('/') {
+            Some((room, nick)) => (room, Some(nick)),
+            None => (&*to, None),
+        };
+        let group = GroupId::named(room.to_ascii_lowercase());
+        let kind = stanza.kind();
+        let place = guest.place(group).map(|place| *place);
+        let question = matches!(kind, Kind::Get | Kind::Set);
+        match (stanza.element().name(), place) {
+            ("presence", _) if kind == Kind::Available => match nick.filter(|_| to_one) {
+                Some(nick) => self.enter(guest, group, room, nick, ctx),
+                None => back(stanza, StanzaCondition::JidMalformed, ctx),
+            },
+            ("presence", Some(place)) if place.state == Presence::Waiting => {
+                guest.take_want(group);
+                guest.remove(group);
+                ctx.leave(group);
+            }
+            (name, Some(Place { keeper, state: Presence::Inside, .. })) => {
+                if name == "presence"
+                    && kind == Kind::Unavailable
+                    && let Some(place) = guest.place(group)
+                {
+                    place.state = Presence::Leaving;
+                }
+                let address = guest.address.as_deref().unwrap_or_default();
+                let mut bytes = Vec::with_capacity(stanza.element().source().len() + 64);
+                let at = server::readdress(stanza, address, &mut bytes);
+                let parcel = Parcel::to_anybody(bytes, at).addressed(&to);
+                ctx.send_to(keeper, Mail::ToRoom(parcel));
+            }
+            ("iq", _) if question => self.asked_outside(stanza, to_one, ctx),
+            ("message", _) if kind != Kind::Error => {
+                back(stanza, StanzaCondition::NotAcceptable, ctx);
+            }
+            _ => {}
+        }
+    }
+
+    fn enter(
+        &self,
+        guest: &mut Guest,
+        group: GroupId,
+        room: &str,
+        nick: &str,
+        ctx: &mut Ctx<'_, Self>,
+    ) {
+        let address = guest.address.clone().unwrap_or_default();
+        let entry = Arc::new(Entry { room: room.into(), nick: nick.into(), address });
+        match guest.place(group).map(|place| *place) {
+            Some(Place { keeper, state: Presence::Inside | Presence::Asking, .. }) => {
+                ctx.send_to(keeper, Mail::Enter(entry));
+            }
+            Some(_) => guest.want(group, entry),
+            None => {
+                guest.want(group, entry);
+                let nobody = BotId(0);
+                guest.add(Place { group, keeper: nobody, state: Presence::Waiting });
+                ctx.join(group);
+            }
+        }
+    }
+
+    /// Questions by who is not in the room, or to all rooms together.
+    fn asked_outside(&self, stanza: &Stanza<'_>, one: bool, ctx: &mut Ctx<'_, Self>) {
+        let payload = stanza.payload();
+        match payload.map_or("", |payload| payload.namespace()) {
+            DISCO => answer(stanza, ctx, |out| out.extend_from_slice(ROOM_IDENTITY)),
+            ITEMS => answer(stanza, ctx, |out| {
+                out.extend_from_slice(format!("<query xmlns='{ITEMS}'/>").as_bytes());
+            }),
+            namespace::PING if !one => answer(stanza, ctx, |_| {}),
+            _ if one => back(stanza, StanzaCondition::NotAcceptable, ctx),
+            _ => back(stanza, StanzaCondition::ServiceUnavailable, ctx),
+        }
+    }
+}
+
+/// What is where (XEP-0030).
+const ITEMS: &str = "http://jabber.org/protocol/disco#items";
+
+/// The part of an address before the `@`, if there is one, and the one behind it.
+fn split(address: &str) -> (Option<&str>, &str) {
+    let bare = address.split('/').next().unwrap_or_default();
+    match bare.split_once('@') {
+        Some((local, host)) => (Some(local), host),
+        None => (None, bare),
+    }
+}

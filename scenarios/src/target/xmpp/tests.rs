@@ -1,0 +1,309 @@
+//! The target and our own dialling side in one simulated world.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use densebots_engine::net::sim::Faults;
+use densebots_engine::{Arrival, Command, Endpoint, Load, Rehearsal, Report, Time};
+use densebots_protocols::xmpp as wire;
+use densebots_protocols::xmpp::sasl::{Choice, Mechanism};
+use densebots_protocols::xmpp::{Account, History, Identity, Tls, Xmpp};
+
+use super::*;
+
+const SHARDS: usize = 3;
+
+/// What one bot does: at `at` milliseconds of the run it calls a function of its session.
+type Act = (u64, fn(&mut Xmpp, &mut Vec<u8>));
+
+/// Bots that follow a script each, and note every stanza they hear.
+struct Actors {
+    scripts: Vec<Vec<Act>>,
+    password: &'static str,
+    heard: Arc<Mutex<HashMap<u32, Vec<String>>>>,
+}
+
+impl Scenario for Actors {
+    type Session = Xmpp;
+    type Bot = usize;
+    type Mail = ();
+
+    fn bot(&self, _: BotId, _: Role, _: &mut Rng) -> usize {
+        0
+    }
+
+    fn session(&self, id: BotId, _: &mut usize, _: Link) -> Xmpp {
+        let service = wire::Service {
+            tls: Tls::Off,
+            mechanism: Choice::Exactly(Mechanism::Plain),
+            ..wire::Service::new("localhost")
+        };
+        let identity = Identity::password(&format!("u{id}"), self.password).expect("prepared");
+        Xmpp::new(Account { service: Arc::new(service), identity, resource: "r".into() })
+    }
+
+    fn on_open(&self, _: &mut usize, _: Link, _: &mut Ctx<'_, Self>) {}
+
+    fn on_event(&self, next: &mut usize, event: wire::Event<'_>, ctx: &mut Ctx<'_, Self>) {
+        let said = match event {
+            wire::Event::Online { .. } => {
+                ctx.ready();
+                return self.plan_next(*next, ctx);
+            }
+            wire::Event::Message(stanza)
+            | wire::Event::Presence(stanza)
+            | wire::Event::Iq(stanza) => stanza.element().source().to_owned(),
+            wire::Event::StreamError(error) => error.condition().name().to_owned(),
+            _ => return,
+        };
+        self.heard.lock().expect("one thread").entry(ctx.id.0).or_default().push(said);
+    }
+
+    fn on_wake(&self, next: &mut usize, ctx: &mut Ctx<'_, Self>) {
+        let (_, act) = self.scripts[ctx.id.0 as usize - 1][*next];
+        ctx.send(|session, out| act(session, out));
+        *next += 1;
+        self.plan_next(*next, ctx);
+    }
+
+    fn on_lost(&self, _: &mut usize, _: Link, _: &Lost, ctx: &mut Ctx<'_, Self>) {
+        ctx.quit();
+    }
+}
+
+impl Actors {
+    fn plan_next(&self, next: usize, ctx: &mut Ctx<'_, Self>) {
+        if let Some((at, _)) = self.scripts[ctx.id.0 as usize - 1].get(next) {
+            ctx.wake_at(Time::ZERO + Duration::from_millis(*at));
+        }
+    }
+}
+
+/// Plays the scripts against the service. Tells what each bot heard, and the target's report.
+fn play(
+    service: &Service,
+    password: &'static str,
+    scripts: Vec<Vec<Act>>,
+) -> (HashMap<u32, Vec<String>>, Report) {
+    let hold = Duration::from_secs(60);
+    let load = |bots| Load::Closed { bots, arrival: Arrival::AtOnce, hold };
+    let endpoint = |port: u16| Endpoint {
+        name: format!("target {port}"),
+        address: ([127, 0, 0, 1], port).into(),
+        weight: 1,
+    };
+    let endpoints: Vec<_> = (0..SHARDS as u16).map(|nth| endpoint(7000 + nth)).collect();
+    let plan = |bots| Plan {
+        load: load(bots),
+        endpoints: endpoints.clone(),
+        shards: SHARDS,
+        ..Plan::default()
+    };
+    let heard = Arc::new(Mutex::new(HashMap::new()));
+    let mut stage = Rehearsal::new(1, Faults::none());
+    stage.check_every(1);
+    let ears = plan(SHARDS as u32);
+    let target = stage.add("target", XmppTarget::new(service, &ears), ears).expect("a plan");
+    let bots = scripts.len() as u32;
+    let actors = Actors { scripts, password, heard: heard.clone() };
+    let actors = stage.add("actors", actors, plan(bots)).expect("a plan");
+    let until = Time::ZERO + Duration::from_secs(20);
+    stage.run_until(until).unwrap_or_else(|broken| panic!("{broken}"));
+    for engine in [actors, target] {
+        stage.command(engine, until, Command::Stop);
+    }
+    stage.run_to_end(until + hold).unwrap_or_else(|broken| panic!("{broken}"));
+    let told = heard.lock().expect("one thread").clone();
+    (told, stage.report(target).clone())
+}
+
+fn heard(told: &HashMap<u32, Vec<String>>, bot: u32) -> &[String] {
+    told.get(&bot).map_or(&[], Vec::as_slice)
+}
+
+fn count(told: &[String], what: &str) -> usize {
+    told.iter().filter(|said| said.contains(what)).count()
+}
+
+const ROOM: &str = "room@conference.localhost";
+
+fn join_as(session: &mut Xmpp, nick: &str, out: &mut Vec<u8>) {
+    session.join(ROOM, nick, None, History::None, out);
+}
+
+#[test]
+fn everybody_in_a_room_hears_everybody_in_one_order() {
+    let one: Vec<Act> = vec![
+        (1000, |session, out| join_as(session, "one", out)),
+        (2000, |session, out| session.groupchat(ROOM, "m1", "a < b", out)),
+        (4000, |session, out| session.leave(ROOM, "one", out)),
+    ];
+    let two: Vec<Act> = vec![
+        (1500, |session, out| join_as(session, "two", out)),
+        (2000, |session, out| session.groupchat(ROOM, "m2", "c", out)),
+        (5000, |session, out| session.groupchat(ROOM, "m3", "alone", out)),
+    ];
+    let outside: Vec<Act> =
+        vec![(2000, |session, out| session.groupchat(ROOM, "m4", "outside", out))];
+    let (told, _) = play(&Service::default(), "any", vec![one, two, outside]);
+    let (one, two, outside) = (heard(&told, 1), heard(&told, 2), heard(&told, 3));
+
+    assert!(one[0].contains("from='room@conference.localhost/one'"), "{one:?}");
+    assert!(one[0].contains("<status code='110'/><status code='201'/>"), "{one:?}");
+    assert!(one[0].contains(" to='u1@localhost/r'"), "{one:?}");
+    assert!(one[1].contains("<subject/>"), "{one:?}");
+    assert!(one[2].contains("conference.localhost/two'") && !one[2].contains("110"), "{one:?}");
+    assert!(two[0].contains("/one'") && two[1].contains("/two'"), "{two:?}");
+    assert!(two[1].contains("code='110'") && !two[1].contains("201"), "{two:?}");
+    let messages = |told: &[String]| -> Vec<&str> {
+        let ids = ["id='m1'", "id='m2'", "id='m3'"].into_iter();
+        let mut found: Vec<(usize, &str)> = ids
+            .filter_map(|id| Some((told.iter().position(|said| said.contains(id))?, id)))
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, id)| id).collect()
+    };
+    assert_eq!(messages(one).len(), 2, "who has left hears nothing more: {one:?}");
+    assert_eq!(messages(one)[..], messages(two)[..2]);
+    assert_eq!(messages(two).len(), 3);
+    assert_eq!(count(one, "a &lt; b"), 1);
+    assert!(one.last().is_some_and(|last| last.contains("unavailable") && last.contains("110")));
+    assert_eq!(count(two, "type='unavailable'"), 1);
+    assert_eq!(outside.len(), 1);
+    assert!(outside[0].contains("<not-acceptable"), "{outside:?}");
+}
+
+#[test]
+fn a_nick_has_one_owner_and_a_room_its_limit() {
+    let service = Service { occupants_max: 2, ..Service::default() };
+    let owner: Vec<Act> = vec![
+        (1000, |session, out| join_as(session, "one", out)),
+        (5000, |session, out| session.nick(ROOM, "two", out)),
+    ];
+    let conflict: Vec<Act> = vec![
+        (2000, |session, out| join_as(session, "one", out)),
+        (3000, |session, out| join_as(session, "two", out)),
+        (6000, |session, out| session.nick(ROOM, "three", out)),
+        (7000, |session, out| session.groupchat(ROOM, "m", "still here", out)),
+    ];
+    let late: Vec<Act> = vec![(4000, |session, out| join_as(session, "late", out))];
+    let (told, _) = play(&service, "any", vec![owner, conflict, late]);
+    let (owner, conflict, late) = (heard(&told, 1), heard(&told, 2), heard(&told, 3));
+    assert!(conflict[0].contains("<conflict"), "{conflict:?}");
+    assert_eq!(count(conflict, "code='303'"), 1, "{conflict:?}");
+    assert_eq!(count(owner, "<conflict"), 1, "{owner:?}");
+    assert_eq!(count(owner, "room@conference.localhost/three'"), 2, "{owner:?}");
+    assert_eq!(count(owner, "still here"), 1, "who is refused a nick stays: {owner:?}");
+    assert_eq!(late.len(), 1);
+    assert!(late[0].contains("<service-unavailable") && late[0].contains("type='wait'"));
+}
+
+#[test]
+fn an_owner_kicks_bans_and_destroys() {
+    fn order(session: &mut Xmpp, item: &str, out: &mut Vec<u8>) {
+        session.iq("set", ROOM, "o", out, |out| {
+            let query = "<query xmlns='http://jabber.org/protocol/muc#admin'>";
+            out.extend_from_slice(format!("{query}{item}</query>").as_bytes());
+        });
+    }
+    let owner: Vec<Act> = vec![
+        (1000, |session, out| join_as(session, "one", out)),
+        (3000, |session, out| order(session, "<item nick='two' role='none'/>", out)),
+        (5000, |session, out| {
+            order(session, "<item jid='u2@localhost' affiliation='outcast'/>", out);
+        }),
+        (8000, |session, out| session.destroy_room(ROOM, "d", out)),
+    ];
+    let other: Vec<Act> = vec![
+        (2000, |session, out| join_as(session, "two", out)),
+        (2500, |session, out| session.destroy_room(ROOM, "d", out)),
+        (4000, |session, out| join_as(session, "two", out)),
+        (6000, |session, out| join_as(session, "two", out)),
+    ];
+    let third: Vec<Act> = vec![
+        (7000, |session, out| join_as(session, "three", out)),
+        (9000, |session, out| join_as(session, "three", out)),
+    ];
+    let (told, _) = play(&Service::default(), "any", vec![owner, other, third]);
+    let (owner, other, third) = (heard(&told, 1), heard(&told, 2), heard(&told, 3));
+    assert_eq!(count(other, "<forbidden"), 2, "no owner, and banned: {other:?}");
+    assert_eq!(count(other, "code='307'"), 1, "{other:?}");
+    assert_eq!(count(other, "code='301'"), 1, "{other:?}");
+    assert_eq!(count(owner, "type='result'"), 3, "{owner:?}");
+    assert_eq!(count(owner, "<destroy/>"), 1, "{owner:?}");
+    assert_eq!(count(third, "<destroy/>"), 1, "{third:?}");
+    assert_eq!(count(third, "code='201'"), 1, "it is a new room: {third:?}");
+}
+
+#[test]
+fn one_finds_the_other_and_nobody_is_said_to_be_nobody() {
+    let one: Vec<Act> = vec![
+        (1000, |session, out| session.message("u2@localhost", "bare", "hi", out)),
+        (1100, |session, out| session.message("u2@localhost/r", "full", "hi", out)),
+        (1200, |session, out| session.message("u2@localhost/other", "no resource", "hi", out)),
+        (1300, |session, out| session.message("nobody@localhost", "no account", "hi", out)),
+        (1400, |session, out| session.message("a@elsewhere.org", "no server", "hi", out)),
+        (1500, |session, out| session.roster("roster", out)),
+        (1600, |session, out| session.ping("localhost", "ping", out)),
+        (1700, |session, out| session.ping("u2@localhost/r", "ping two", out)),
+        (1800, |session, out| {
+            session.iq("get", "", "odd", out, |out| out.extend_from_slice(b"<x xmlns='u'/>"));
+        }),
+    ];
+    let (told, _) = play(&Service::default(), "any", vec![one, vec![]]);
+    let (one, two) = (heard(&told, 1), heard(&told, 2));
+    assert_eq!(two.len(), 2, "{two:?}");
+    assert!(two.iter().all(|said| said.contains("from='u1@localhost/r'")), "{two:?}");
+    let answer = |id: &str| {
+        let answer = one.iter().find(|said| said.contains(&format!("id='{id}'")));
+        answer.unwrap_or_else(|| panic!("no answer to {id}: {one:?}"))
+    };
+    assert!(answer("no resource").contains("<service-unavailable"));
+    assert!(answer("no resource").contains("from='u2@localhost/other'"));
+    assert!(answer("no account").contains("<service-unavailable"));
+    assert!(answer("no server").contains("<remote-server-not-found"));
+    assert!(answer("roster").contains("<query xmlns='jabber:iq:roster'/>"));
+    assert!(answer("ping").contains("type='result'"));
+    assert!(answer("ping two").contains("from='u2@localhost/r'"));
+    assert!(answer("odd").contains("<service-unavailable"));
+}
+
+#[test]
+fn only_who_is_listed_gets_in() {
+    let list = HashMap::from([("u1".to_owned(), "right".to_owned())]);
+    let service = Service { admission: Admission::Listed(list), ..Service::default() };
+    let ping: Vec<Act> = vec![(1000, |session, out| session.ping("", "p", out))];
+    let (told, _) = play(&service, "right", vec![ping.clone(), ping]);
+    assert_eq!(count(heard(&told, 1), "id='p'"), 1);
+    assert!(heard(&told, 2).is_empty());
+}
+
+#[test]
+fn a_meddling_target_counts_what_it_does() {
+    let cases = [
+        Meddling { drop: 3, ..Meddling::default() },
+        Meddling { duplicate: 3, ..Meddling::default() },
+        Meddling { delay: 3, delay_by: Duration::from_millis(700), ..Meddling::default() },
+        Meddling { reorder: 3, ..Meddling::default() },
+    ];
+    for (counter, meddling) in cases.into_iter().enumerate() {
+        let mut speaker: Vec<Act> = vec![(1000, |session, out| join_as(session, "one", out))];
+        for at in 0..60 {
+            speaker.push((3000 + 100 * at, |session, out| {
+                session.groupchat(ROOM, "m", "text", out);
+            }));
+        }
+        let listener: Vec<Act> = vec![(2000, |session, out| join_as(session, "two", out))];
+        let service = Service { meddling, ..Service::default() };
+        let (told, report) = play(&service, "any", vec![speaker, listener]);
+        let struck = report.total.counters[counter] as usize;
+        assert!((10..80).contains(&struck), "{meddling:?}: {struck} of 120");
+        let expected = match counter {
+            0 => 120 - struck,
+            1 => 120 + struck,
+            _ => 120,
+        };
+        let texts: usize = [1, 2].iter().map(|bot| count(heard(&told, *bot), "id='m'")).sum();
+        assert_eq!(texts, expected, "{meddling:?}");
+    }
+}
