@@ -209,10 +209,11 @@ fn drive<C: Unbuffered>(
     Driven { used, standing: Err(Error::General("too many messages at once".to_owned())) }
 }
 
-/// After an error: the alert that rustls has for the peer. It wants to see the same input again,
-/// whose messages it may have found already.
+/// After an error: the alert that rustls has for the peer. It has one at most, and is asked once:
+/// when it has none left it looks at its input again and finds the same error, which it takes for
+/// a bug of its own.
 fn say_why<C: Unbuffered>(connection: &mut C, cipher: &mut [u8], wire: &mut Vec<u8>) {
-    while let Ok(ConnectionState::EncodeTlsData(mut chunk)) = connection.records(cipher).state {
+    if let Ok(ConnectionState::EncodeTlsData(mut chunk)) = connection.records(cipher).state {
         encode(&mut chunk, wire);
     }
 }

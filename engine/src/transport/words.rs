@@ -74,7 +74,7 @@ fn certificate_words(error: &CertificateError) -> &'static str {
         }
         CertificateError::UnknownIssuer => "certificate of an unknown issuer",
         CertificateError::Revoked => "certificate revoked",
-        CertificateError::BadSignature => "certificate without its key",
+        CertificateError::BadSignature => "certificate with a bad signature",
         CertificateError::ApplicationVerificationFailure => "certificate not the pinned one",
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "certificate for another purpose"
