@@ -8,5 +8,8 @@
 //! | `engine` | the engine on real sockets: lives, commands, ends, groups |
 //! | `descriptors`, `allocations` | that nothing is left behind, and nothing is made while warm |
 //! | `program` | the program, from its command line to its exit code (a test of `control`) |
+//! | `real` | against Prosody and ejabberd, started by [`servers`] |
 //! | `tidy` | the house: arrows, the "Never:" lines of the README, sizes, names, licences |
 #![forbid(unsafe_code)]
+
+pub mod servers;

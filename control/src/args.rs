@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Run(Box<RunFlags>),
     /// Run a target: a server for bots to try themselves on
     Serve(ServeFlags),
+    /// Write a list of accounts, or the commands with which a server makes them
+    Accounts(AccountsFlags),
     /// List the scenarios and their parameters
     List,
     /// Say what this machine can hold, and what stands in the way
@@ -252,6 +254,46 @@ pub(crate) struct TryFlags {
     /// Parameters.
     #[command(flatten)]
     pub set: SetFlags,
+}
+
+/// Flags of `accounts`.
+#[derive(Args, Debug)]
+pub(crate) struct AccountsFlags {
+    /// How many, from the first bot on (all of a list unless given)
+    #[arg(long, visible_alias = "conns", value_name = "N", value_parser = units::count)]
+    pub bots: Option<u32>,
+    /// The ids to make accounts for, first and last
+    #[arg(long, value_name = "A..B", conflicts_with = "bots")]
+    pub ids: Option<String>,
+    /// Names by id: bot{id}, or user-{id:06} with zeros
+    #[arg(long, value_name = "PATTERN", conflicts_with = "accounts")]
+    pub account_name: Option<String>,
+    /// The one password of all, the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "accounts")]
+    pub password_file: Option<PathBuf>,
+    /// Passwords by id: a pattern, the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["accounts", "password_file"])]
+    pub password_pattern_file: Option<PathBuf>,
+    /// A list in CSV, its first line name,password; each is used once
+    #[arg(long, value_name = "FILE.csv")]
+    pub accounts: Option<PathBuf>,
+    /// What to write: a list, or a script for the shell of the server's machine
+    #[arg(long, value_enum, default_value = "csv", value_name = "FORMAT")]
+    pub format: AccountsFormat,
+    /// The service they are for; prosodyctl and ejabberdctl want it
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
+}
+
+/// What `accounts` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AccountsFormat {
+    /// A list for --accounts
+    Csv,
+    /// A line of prosodyctl for each
+    Prosodyctl,
+    /// A line of ejabberdctl for each
+    Ejabberdctl,
 }
 
 /// A switch.

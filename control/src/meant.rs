@@ -291,7 +291,7 @@ fn load(flags: &LoadFlags, loopback: bool) -> Result<(Load, u32)> {
 }
 
 /// `50001..100000`, both ends included.
-fn ids(range: &str) -> Result<(u32, u32)> {
+pub(crate) fn ids(range: &str) -> Result<(u32, u32)> {
     let fault = || usage(format!("--ids {range}: give the first and the last, 50001..100000"));
     let (first, last) = range.split_once("..").ok_or_else(fault)?;
     let last = last.strip_prefix('=').unwrap_or(last);

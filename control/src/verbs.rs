@@ -1,5 +1,6 @@
 //! One file a verb.
 
+pub(crate) mod accounts;
 pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod run;

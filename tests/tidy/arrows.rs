@@ -54,7 +54,7 @@ const ARROWS: [Arrows; 4] = [
             "thiserror",
         ],
     },
-    Arrows { package: SCENARIOS, ours: &[ENGINE, PROTOCOLS], others: &["thiserror"] },
+    Arrows { package: SCENARIOS, ours: &[ENGINE, PROTOCOLS], others: &["csv", "thiserror"] },
     Arrows {
         package: CONTROL,
         ours: &[ENGINE, SCENARIOS],

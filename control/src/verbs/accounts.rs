@@ -1,0 +1,188 @@
+//! `densebots accounts`: the accounts of a run as a list, or as commands for the server.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+use densebots_scenarios::accounts::{Account, Accounts, Pattern};
+
+use crate::args::{AccountsFlags, AccountsFormat};
+use crate::ending::usage;
+use crate::meant::ids;
+
+/// A file with one secret in it is no larger.
+const SECRET_BYTES_MAX: usize = 64 << 10;
+
+/// What was asked for.
+pub(crate) fn text(flags: &AccountsFlags) -> Result<String> {
+    let accounts = accounts(flags)?;
+    let (first, count) = match (&flags.ids, flags.bots, &accounts) {
+        (Some(range), _, _) => {
+            let (first, last) = ids(range)?;
+            (first, last - first + 1)
+        }
+        (None, Some(0), _) => return Err(usage("--bots 0: there would be no account")),
+        (None, Some(bots), _) => (1, bots),
+        (None, None, Accounts::List(rows)) => (1, rows.len() as u32),
+        (None, None, Accounts::Formula { .. }) => {
+            return Err(usage("--bots or --ids: say how many accounts"));
+        }
+    };
+    accounts.suffice(count.into()).map_err(|error| usage(format!("--accounts: {error}")))?;
+    let domain = match (flags.format, &flags.domain) {
+        (AccountsFormat::Csv, None) => "",
+        (AccountsFormat::Csv, Some(_)) => {
+            return Err(usage("--domain: a list has no domain; leave it out, or give --format"));
+        }
+        (_, None) => return Err(usage("--domain: say for which service, such as example.org")),
+        (_, Some(domain)) => domain,
+    };
+    let mut text = String::new();
+    if flags.format == AccountsFormat::Csv {
+        text.push_str("name,password\n");
+    }
+    for nth in 0..count {
+        let Some(id) = first.checked_add(nth) else { break };
+        if let Some(account) = accounts.of(id, first) {
+            line(&mut text, flags.format, &account, domain);
+        }
+    }
+    Ok(text)
+}
+
+fn accounts(flags: &AccountsFlags) -> Result<Accounts> {
+    if let Some(path) = &flags.accounts {
+        let file = path.display().to_string();
+        let bytes = fs::read(path).map_err(|error| usage(format!("--accounts {file}: {error}")))?;
+        return Accounts::from_csv(&file, &bytes).map_err(|error| usage(error.to_string()));
+    }
+    let Some(name) = &flags.account_name else {
+        return Err(usage("--account-name or --accounts: say who, such as bot{id}"));
+    };
+    let password = match (&flags.password_file, &flags.password_pattern_file) {
+        (Some(path), _) => Pattern::constant(&secret("--password-file", path)?),
+        (None, Some(path)) => {
+            let flag = "--password-pattern-file";
+            // The pattern itself stays unsaid: it is half a password.
+            Pattern::of(&secret(flag, path)?).map_err(|error| {
+                let (path, column) = (path.display(), error.column);
+                usage(format!("{flag}: {path}:1:{column}: {}", error.why))
+            })?
+        }
+        (None, None) => {
+            return Err(usage("--password-file or --password-pattern-file: give the passwords"));
+        }
+    };
+    Accounts::by_pattern(name, password).map_err(|error| usage(format!("--account-name {error}")))
+}
+
+/// The first line of a file.
+fn secret(flag: &str, path: &Path) -> Result<String> {
+    let fault = |why: String| usage(format!("{flag} {}: {why}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    if text.len() > SECRET_BYTES_MAX {
+        return Err(fault("this is too large for a secret".into()));
+    }
+    match text.lines().next().unwrap_or_default() {
+        "" => Err(fault("its first line is empty".into())),
+        first => Ok(first.to_owned()),
+    }
+}
+
+fn line(text: &mut String, format: AccountsFormat, account: &Account, domain: &str) {
+    let Account { name, password } = account;
+    let _ = match format {
+        AccountsFormat::Csv => writeln!(text, "{},{}", field(name), field(password)),
+        AccountsFormat::Prosodyctl | AccountsFormat::Ejabberdctl => {
+            let program = match format {
+                AccountsFormat::Ejabberdctl => "ejabberdctl",
+                _ => "prosodyctl",
+            };
+            let [name, domain, password] = [name, domain, password].map(quoted);
+            writeln!(text, "{program} register {name} {domain} {password}")
+        }
+    };
+}
+
+/// A field of CSV (RFC 4180).
+fn field(text: &str) -> String {
+    if text.contains([',', '"', ' ']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+/// A word of the shell that means itself.
+fn quoted(word: &str) -> String {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+    if !word.is_empty() && word.chars().all(harmless) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Typed, Verb};
+
+    fn said(words: &str) -> Result<String, String> {
+        let words = ["densebots", "accounts"].into_iter().chain(words.split_whitespace());
+        let typed = Typed::read(words.map(Into::into).collect()).map_err(|e| e.to_string())?;
+        let Verb::Accounts(flags) = typed.verb else { panic!("not accounts") };
+        text(&flags).map_err(|error| error.to_string())
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, String) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        fs::write(&path, text).expect("writable");
+        (folder, path.display().to_string())
+    }
+
+    #[test]
+    fn a_pattern_becomes_a_list_and_the_list_is_read_again() {
+        let (_folder, secret) = file("a,\"b{id}\nignored");
+        let words = format!("--account-name bot{{id:03}} --password-pattern-file {secret}");
+        let list = said(&format!("{words} --ids 9..10")).expect("valid");
+        assert_eq!(list, "name,password\nbot009,\"a,\"\"b9\"\nbot010,\"a,\"\"b10\"\n");
+        let (_folder, path) = file(&list);
+        assert_eq!(said(&format!("--accounts {path}")), Ok(list));
+    }
+
+    #[test]
+    fn commands_are_safe_for_the_shell() {
+        let (_folder, secret) = file("it's {id} $HOME");
+        let words = format!("--account-name bot{{id}} --password-file {secret} --bots 1");
+        let commands =
+            |format: &str| said(&format!("{words} --domain a.example --format {format}"));
+        let expected = r"register bot1 a.example 'it'\''s {id} $HOME'";
+        assert_eq!(commands("prosodyctl"), Ok(format!("prosodyctl {expected}\n")));
+        assert_eq!(commands("ejabberdctl"), Ok(format!("ejabberdctl {expected}\n")));
+    }
+
+    #[test]
+    fn faults_name_the_flag_and_never_the_secret() {
+        let (_folder, secret) = file("hush{");
+        let (_other, list) = file("name,password\na,x\n");
+        for (words, expected) in [
+            ("--bots 1".to_owned(), "--account-name"),
+            ("--account-name bot{id} --bots 1".to_owned(), "--password-file"),
+            (format!("--account-name bot --password-file {secret} --bots 1"), "--account-name"),
+            (format!("--account-name b{{id}} --password-file {secret}"), "--bots or --ids"),
+            (format!("--account-name b{{id}} --password-pattern-file {secret}"), ":1:5:"),
+            ("--account-name b{id} --password-file /nowhere".to_owned(), "--password-file"),
+            (format!("--accounts {list} --bots 3"), "2 are missing"),
+            (format!("--accounts {list} --format prosodyctl"), "--domain"),
+            (format!("--accounts {list} --domain a.example"), "--domain"),
+            (format!("--accounts {list} --account-name b"), "--accounts"),
+        ] {
+            let fault = said(&words).expect_err(&words);
+            assert!(fault.contains(expected), "`{words}` said: {fault}");
+            assert!(!fault.contains("hush"), "{fault}");
+        }
+    }
+}

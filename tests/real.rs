@@ -1,0 +1,4 @@
+//! Against real servers: Prosody and ejabberd on loopback.
+
+#[path = "real/smoke.rs"]
+mod smoke;
