@@ -7,7 +7,7 @@ use crate::{SettingError, Settings};
 const PHRASE_MAX: usize = 8_000;
 
 /// The built-in phrases.
-pub const PHRASES: [&str; 32] = [
+pub(crate) const PHRASES: [&str; 32] = [
     "hi",
     "Hello everybody!",
     "Good morning from the far end of the corridor.",
