@@ -89,7 +89,8 @@ fn tag() -> impl Strategy<Value = (&'static str, String)> {
 pub(crate) fn edited(stream: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         4 => select(b"<>/'\"&;![]?= a:-\n".to_vec()),
-        1 => any::<u8>(),
+        // The other parser refuses a carriage return in an attribute, which XML makes a space.
+        1 => any::<u8>().prop_filter("no carriage return", |byte| *byte != b'\r'),
     ];
     let edit = (any::<prop::sample::Index>(), 0..3_u8, byte);
     (stream, vec(edit, 0..3)).prop_map(|(stream, edits)| {
