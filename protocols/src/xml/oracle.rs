@@ -89,7 +89,8 @@ fn tag() -> impl Strategy<Value = (&'static str, String)> {
 pub(crate) fn edited(stream: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         4 => select(b"<>/'\"&;![]?= a:-\n".to_vec()),
-        1 => any::<u8>(),
+        // The other parser refuses a carriage return in an attribute, which XML makes a space.
+        1 => any::<u8>().prop_filter("no carriage return", |byte| *byte != b'\r'),
     ];
     let edit = (any::<prop::sample::Index>(), 0..3_u8, byte);
     (stream, vec(edit, 0..3)).prop_map(|(stream, edits)| {
@@ -196,7 +197,9 @@ fn agree(stream: &[u8]) -> Result<(), TestCaseError> {
         None => prop_assert_eq!(found, borders, "{}", text),
         Some(stricter) if STRICTER.contains(&stricter) => {}
         // The other one lets a namespace be declared twice in a tag; XML does not.
-        Some(doubled) if doubled.rule.contains("twice") && text.matches("xmlns").count() > 3 => {}
+        Some(doubled) if doubled.rule.contains("twice") && text.matches("xmlns").count() >= 2 => {}
+        // The other one waits for more where something stands between a name and its `>`.
+        Some(UNBALANCED) if !borders.iter().any(|unit| matches!(unit, Unit::Closed(_))) => {}
         Some(violation) => prop_assert!(refused, "only we refuse {text:?}: {violation}"),
     }
     Ok(())
