@@ -27,7 +27,7 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Starts `command` and waits until each of the texts in `ready` was written by it.
-    pub(super) fn start(name: &str, folder: &Path, command: Command, ready: &[String]) -> Kept {
+    pub(super) fn start(name: &str, folder: &Path, command: &Command, ready: &[String]) -> Kept {
         let mut keeper = Command::new(own("keep"));
         keeper.arg(folder).arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {

@@ -200,7 +200,7 @@ impl Server {
             Make::Prosody => prosody::command(self),
             Make::Ejabberd => ejabberd::command(self),
         };
-        *kept = Some(Kept::start(self.make.name(), &self.folder, command, &ready));
+        *kept = Some(Kept::start(self.make.name(), &self.folder, &command, &ready));
     }
 }
 
