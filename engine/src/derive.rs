@@ -1,4 +1,4 @@
-//! Rationed PBKDF2 (RFC 8018): a derivation costs half a millisecond that every other bot waits for.
+//! Rationed PBKDF2 (RFC 8018): a derivation costs half a millisecond, and every other bot waits.
 //!
 //! A session asks by [`Step::Derive`](densebots_protocols::Step::Derive). Its link reads nothing
 //! until it has its answer. Answers are remembered, because bots that come back ask again.

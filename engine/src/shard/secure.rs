@@ -166,7 +166,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     ) {
         self.count_tier(opened.settled);
         if let Some(up) = opened.up {
-            self.secured(link, up);
+            self.secured(link, &up);
         }
         if !self.is_open(link) {
             return;
@@ -189,7 +189,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     }
 
     /// A handshake is over: the session begins, or begins anew.
-    fn secured(&mut self, link: Link, up: Up) {
+    fn secured(&mut self, link: Link, up: &Up) {
         let took = self.now.since(up.since);
         self.desk.meter.tls.handshakes += 1;
         self.desk.meter.tls.took.record_time(took);

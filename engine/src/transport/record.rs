@@ -30,7 +30,7 @@ const HEADER: usize = 5;
 const TAG: usize = 16;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
-pub(super) const APPLICATION_DATA: u8 = 23;
+pub(super) const APPLICATION: u8 = 23;
 const NEW_SESSION_TICKET: u8 = 4;
 const KEY_UPDATE: u8 = 24;
 
@@ -149,7 +149,7 @@ impl Dense {
             match kind {
                 HANDSHAKE => self.handshake(payload)?,
                 _ if amid => return Err(words::unexpected("a handshake message cut short")),
-                APPLICATION_DATA => plain.extend_from_slice(payload),
+                APPLICATION => plain.extend_from_slice(payload),
                 ALERT => records.closed = alert(payload)?,
                 _ => return Err(words::unexpected("a record of an unknown kind")),
             }
@@ -167,7 +167,7 @@ impl Dense {
         record: &'a mut [u8],
     ) -> Result<(u8, &'a [u8]), Fault> {
         let (header, sealed) = record.split_at_mut(HEADER);
-        if header[0] != APPLICATION_DATA {
+        if header[0] != APPLICATION {
             return Err(words::unexpected("a record that is not encrypted"));
         }
         let nonce = self.read.nonce()?;
@@ -224,7 +224,7 @@ impl Dense {
         let key = self.write.cipher(self.suite);
         plain
             .chunks(PLAIN_MAX)
-            .try_for_each(|part| seal_one(&mut self.write, &key, APPLICATION_DATA, part, wire))
+            .try_for_each(|part| seal_one(&mut self.write, &key, APPLICATION, part, wire))
     }
 
     /// Appends an alert; after it nothing more is sealed.
@@ -260,7 +260,7 @@ fn seal_one(
     let nonce = way.nonce()?;
     let length = (part.len() + 1 + TAG) as u16;
     let [high, low] = length.to_be_bytes();
-    let header = [APPLICATION_DATA, 3, 3, high, low];
+    let header = [APPLICATION, 3, 3, high, low];
     wire.extend_from_slice(&header);
     let start = wire.len();
     wire.extend_from_slice(part);

@@ -144,8 +144,8 @@ impl Whole {
     /// Whether its keys are enough from here on: TLS 1.3, and what is left of the input is the
     /// beginning of a record and nothing that rustls has opened in place already.
     pub(super) fn can_be_dense(&self, rest: &[u8]) -> bool {
-        let raw = rest.is_empty()
-            || (rest[0] == record::APPLICATION_DATA && record::whole(rest) == Ok(None));
+        let raw =
+            rest.is_empty() || (rest[0] == record::APPLICATION && record::whole(rest) == Ok(None));
         raw && !self.parted && self.suite().is_some_and(|suite| suite.tls13().is_some())
     }
 
