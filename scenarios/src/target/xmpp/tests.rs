@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use densebots_engine::net::sim::Faults;
+use densebots_engine::net::sim::{Dice, Faults};
 use densebots_engine::{Arrival, Command, Endpoint, Load, Rehearsal, Report, Time};
 use densebots_protocols::xmpp as wire;
 use densebots_protocols::xmpp::sasl::{Choice, Mechanism};
@@ -61,7 +61,7 @@ impl Scenario for Actors {
 
     fn on_wake(&self, next: &mut usize, ctx: &mut Ctx<'_, Self>) {
         let (_, act) = self.scripts[ctx.id.0 as usize - 1][*next];
-        ctx.send(|session, out| act(session, out));
+        ctx.send(act);
         *next += 1;
         self.plan_next(*next, ctx);
     }
@@ -85,6 +85,16 @@ fn play(
     password: &'static str,
     scripts: Vec<Vec<Act>>,
 ) -> (HashMap<u32, Vec<String>>, Report) {
+    play_with(1, Faults::none(), service, password, scripts)
+}
+
+fn play_with(
+    seed: u64,
+    faults: Faults,
+    service: &Service,
+    password: &'static str,
+    scripts: Vec<Vec<Act>>,
+) -> (HashMap<u32, Vec<String>>, Report) {
     let hold = Duration::from_secs(60);
     let load = |bots| Load::Closed { bots, arrival: Arrival::AtOnce, hold };
     let endpoint = |port: u16| Endpoint {
@@ -100,7 +110,7 @@ fn play(
         ..Plan::default()
     };
     let heard = Arc::new(Mutex::new(HashMap::new()));
-    let mut stage = Rehearsal::new(1, Faults::none());
+    let mut stage = Rehearsal::new(seed, faults);
     stage.check_every(1);
     let ears = plan(SHARDS as u32);
     let target = stage.add("target", XmppTarget::new(service, &ears), ears).expect("a plan");
@@ -306,4 +316,40 @@ fn a_meddling_target_counts_what_it_does() {
         let texts: usize = [1, 2].iter().map(|bot| count(heard(&told, *bot), "id='m'")).sum();
         assert_eq!(texts, expected, "{meddling:?}");
     }
+}
+
+/// Whatever the network does, the engine's invariants hold and all that is heard is sound.
+#[test]
+fn rooms_survive_a_bad_network() {
+    const ACTS: [fn(&mut Xmpp, &mut Vec<u8>); 7] = [
+        |session, out| join_as(session, "a", out),
+        |session, out| join_as(session, "b", out),
+        |session, out| session.join("two@conference.localhost", "a", None, History::None, out),
+        |session, out| session.leave(ROOM, "a", out),
+        |session, out| session.groupchat(ROOM, "m", "text", out),
+        |session, out| session.groupchat("two@conference.localhost", "m", "text", out),
+        |session, out| session.message("u1@localhost", "m", "text", out),
+    ];
+    let mut heard_at_all = 0;
+    for seed in 0..40 {
+        let mut rng = Rng::of(seed, BotId(7));
+        let mut script = || -> Vec<Act> {
+            let mut at = 500;
+            let act = |_| {
+                at += rng.below(400);
+                (at, ACTS[rng.below(ACTS.len() as u64) as usize])
+            };
+            (0..40).map(act).collect()
+        };
+        let scripts = (0..8).map(|_| script()).collect();
+        let faults = Faults::swarm(&mut Dice::new(seed));
+        let (told, _) = play_with(seed, faults, &Service::default(), "any", scripts);
+        for said in told.values().flatten().filter(|said| said.starts_with('<')) {
+            let stanza = Stanza::parse(said.as_bytes()).expect("a stanza");
+            stanza.element().verify().unwrap_or_else(|broken| panic!("{broken}: {said}"));
+            assert!(said.matches(" to='").count() <= 1, "{said}");
+            heard_at_all += 1;
+        }
+    }
+    assert!(heard_at_all > 1000, "{heard_at_all}");
 }
