@@ -58,11 +58,12 @@ impl Meant {
     pub(crate) fn of(flags: &RunFlags) -> Result<Meant> {
         let scenario = scenario(&flags.scenario)?;
         let settings = settings(scenario, &flags.set.set)?;
-        let traffic = (scenario.traffic)(&settings).map_err(|error| fault_of_setting(&error))?;
         let endpoints = endpoints(&flags.target)?;
         let loopback = endpoints.iter().all(|e| e.address.ip().to_canonical().is_loopback());
         let plan = plan(flags, endpoints, loopback)?;
         plan.check().map_err(|error| usage(format!("{}: {}", flag(error.field), error.why)))?;
+        let traffic = (scenario.traffic)(&settings, plan.load.bots_max())
+            .map_err(|error| fault_of_setting(&error))?;
         let embedded = plan.endpoints.is_empty();
         let machine = Machine::read();
         let demand = Demand {
@@ -134,14 +135,14 @@ pub(crate) fn settings(scenario: &Builtin, typed: &[String]) -> Result<Settings>
     let set = set.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let settings =
         Settings::of(scenario.parameters, set).map_err(|error| fault_of_setting(&error))?;
-    (scenario.traffic)(&settings).map_err(|error| fault_of_setting(&error))?;
+    (scenario.traffic)(&settings, 1).map_err(|error| fault_of_setting(&error))?;
     Ok(settings)
 }
 
 fn fault_of_setting(error: &SettingError) -> anyhow::Error {
     let hint = match error {
         SettingError::Unknown { name, known } => names::nearest(name, known.iter().copied()),
-        SettingError::Value { .. } => None,
+        SettingError::Value { .. } | SettingError::Wrong { .. } => None,
     };
     usage(format!("--set: {error}{}", names::hint(hint)))
 }

@@ -255,7 +255,9 @@ impl Chat {
                 ctx.send(|session, out| session.presence(out));
                 Told::Online
             }
-            Event::Presence(presence) if ctx.in_flight(PRESENCE) && self.is_own(presence, ctx.id) => {
+            Event::Presence(presence)
+                if ctx.in_flight(PRESENCE) && self.is_own(presence, ctx.id) =>
+            {
                 ctx.end(PRESENCE);
                 Told::Along
             }
@@ -326,8 +328,8 @@ fn tls(settings: &Settings, plan: &Plan) -> Result<Tls, SettingError> {
 fn accounts(settings: &Settings, plan: &Plan) -> Result<Accounts, SettingError> {
     let list = settings.text("accounts");
     if !list.is_empty() {
-        let bytes = std::fs::read(list)
-            .map_err(|why| settings.wrong("accounts", why.to_string()))?;
+        let bytes =
+            std::fs::read(list).map_err(|why| settings.wrong("accounts", why.to_string()))?;
         let accounts = Accounts::from_csv(list, &bytes)
             .map_err(|why| settings.wrong("accounts", why.to_string()))?;
         accounts
@@ -343,7 +345,8 @@ fn accounts(settings: &Settings, plan: &Plan) -> Result<Accounts, SettingError> 
             .trim_end_matches(['\r', '\n'])
             .to_owned(),
     };
-    let password = Pattern::of(&password)
-        .map_err(|why| settings.wrong("password-file", format!("column {}: {}", why.column, why.why)))?;
+    let password = Pattern::of(&password).map_err(|why| {
+        settings.wrong("password-file", format!("column {}: {}", why.column, why.why))
+    })?;
     Accounts::by_pattern(names, password).map_err(|why| settings.wrong("names", why.to_string()))
 }

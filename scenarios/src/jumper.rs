@@ -38,7 +38,11 @@ pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
         default: "true",
         about: "false: rooms have to be there, and creating one counts as a refusal",
     },
-    Parameter { name: "phrases", default: "", about: "a text file, a phrase a line; else built-in" },
+    Parameter {
+        name: "phrases",
+        default: "",
+        about: "a text file, a phrase a line; else built-in",
+    },
     Parameter { name: "says", default: "5..10", about: "phrases in a room: least and most" },
     Parameter { name: "pause", default: "5s..15s", about: "after a phrase: shortest and longest" },
     Parameter { name: "listeners", default: "0", about: "percent of the bots that say nothing" },
@@ -436,8 +440,9 @@ fn count(settings: &Settings, bots: u64) -> Result<u64, SettingError> {
 
 fn rooms(settings: &Settings, plan: &Plan, chat: &Chat) -> Result<Vec<Room>, SettingError> {
     let count = count(settings, plan.load.bots_max())?;
-    let names = Pattern::of(settings.text("room-names"))
-        .map_err(|why| settings.wrong("room-names", format!("column {}: {}", why.column, why.why)))?;
+    let names = Pattern::of(settings.text("room-names")).map_err(|why| {
+        settings.wrong("room-names", format!("column {}: {}", why.column, why.why))
+    })?;
     if count > 1 && !names.has_id() {
         return Err(settings.fault("room-names", "a pattern with {id}"));
     }

@@ -48,7 +48,8 @@ pub(crate) fn read(settings: &Settings) -> Result<Vec<Box<str>>, SettingError> {
     if file.is_empty() {
         return Ok(PHRASES.map(Box::from).into());
     }
-    let text = std::fs::read_to_string(file).map_err(|why| settings.wrong("phrases", why.to_string()))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|why| settings.wrong("phrases", why.to_string()))?;
     let phrases: Vec<Box<str>> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Box::from).collect();
     if phrases.is_empty() {

@@ -37,7 +37,7 @@ pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
     let scenario = meant::scenario(&flags.scenario)?;
     let settings = settings(scenario, &flags.set.set)?;
     let traffic =
-        (scenario.traffic)(&settings).map_err(|error| usage(format!("--set: {error}")))?;
+        (scenario.traffic)(&settings, 1).map_err(|error| usage(format!("--set: {error}")))?;
     let place = Place::of(&flags.target, "TARGET")?;
     let endpoint = place.resolve(&Allowed::of(&flags.allow)?)?.swap_remove(0);
     let paint = Paint::on(&io::stdout());
