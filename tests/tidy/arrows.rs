@@ -30,6 +30,7 @@ const ARROWS: [Arrows; 4] = [
             "ctutils",
             "hmac",
             "memchr",
+            "quick-xml",
             "sha1",
             "sha2",
             "stringprep",
