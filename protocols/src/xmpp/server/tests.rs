@@ -323,7 +323,8 @@ fn a_stanza_keeps_everything_but_its_addresses() {
     let cases = [
         (
             "<message to='r@h' type='groupchat' id='1'><body>a &lt; b</body></message>",
-            "<message from='r@h/n&apos;' TO type='groupchat' id='1'><body>a &lt; b</body></message>",
+            "<message from='r@h/n&apos;' TO type='groupchat' id='1'>\
+             <body>a &lt; b</body></message>",
         ),
         (
             "<message  from=\"x\"\n xml:lang = \"e'n\" to='r' xmlns='jabber:client' />",
