@@ -18,7 +18,7 @@ use crate::machine::{bind_address_no_port, make_room, processor_time, timer};
 use crate::traffic::{Figures, Load, Mode, Phase};
 
 /// Attempts in flight per thread: keeps both sides busy, and 16 threads stay below somaxconn.
-const IN_FLIGHT_MAX: usize = 256;
+pub const IN_FLIGHT_MAX: usize = 256;
 /// Most events a wait may bring, as many as the engine takes.
 const READY_MAX: usize = 1024;
 /// The longest that connecting all may take; a million took 41 s at worst.

@@ -12,6 +12,7 @@ use densebots_engine::{
 };
 use densebots_protocols::line::{Framing, Line};
 
+use crate::limit;
 use crate::machine::processor_time;
 use crate::traffic::{Figures, Load, Mode, Phase};
 
@@ -78,6 +79,7 @@ impl Scenario for PingPong {
 
 /// Runs the engine once in this process.
 pub fn run(load: &Load) -> io::Result<Figures> {
+    let silent = load.mode != Mode::PingPong;
     let endpoint = |&port: &u16| Endpoint {
         name: port.to_string(),
         address: ([127, 0, 0, 1], port).into(),
@@ -92,14 +94,15 @@ pub fn run(load: &Load) -> io::Result<Figures> {
         endpoints: load.ports.iter().map(endpoint).collect(),
         sources: (1..=load.sources).map(|last| [127, 0, 0, last].into()).collect(),
         shards: load.threads,
+        connecting_max: (limit::IN_FLIGHT_MAX * load.threads) as u32,
         split_tables: load.connections / load.threads > 15_000,
         close: Close::Rst,
         drain: Duration::from_secs(1),
-        sample_every: Duration::from_millis(200),
+        // That all are in is seen at a sample: what the ramp takes is this much too long at worst.
+        sample_every: Duration::from_millis(if silent { 50 } else { 200 }),
         ..Plan::default()
     };
     let size = NonZeroU32::new(load.size as u32).unwrap_or(NonZeroU32::MIN);
-    let silent = load.mode != Mode::PingPong;
     let all_in = Arc::new(AtomicBool::new(false));
     let begun = processor_time();
     let run =

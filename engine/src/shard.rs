@@ -46,7 +46,7 @@ pub use life::Life;
 pub(crate) use orders::{Note, Order};
 
 /// Bots launched and attempts begun in one turn: a connect costs the kernel about 40 µs.
-const LAUNCH_MAX: usize = 48;
+const LAUNCH_MAX: usize = 128;
 /// Connections accepted in one turn, for each listener.
 const ACCEPT_MAX: usize = 64;
 /// Bots woken in one turn.
