@@ -59,7 +59,7 @@ const SAY: Op = Op(chat::OWN + 2);
 const CREATED: Counter = Counter(0);
 /// Bots that a room threw out.
 const THROWN_OUT: Counter = Counter(1);
-/// Refusals, by condition, in the order of [`StanzaCondition::ALL`]; the last is for the others.
+/// Refusals, by condition, in the order of [`StanzaCondition::ALL`].
 const REFUSED: u16 = 2;
 
 /// How often a join is tried again, with another nick or because the room is not open yet.
@@ -157,26 +157,32 @@ impl Jumper {
     /// Picks a room and asks to be let in.
     fn jump(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
         bot.room = ctx.rng().below(self.rooms.len() as u64) as u32;
-        bot.tries = 0;
+        (bot.place, bot.tries, bot.settled) = (Place::Entering, 0, false);
+        ctx.begin(JOIN);
         self.ask(bot, ctx);
     }
 
-    fn ask(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
-        (bot.place, bot.settled) = (Place::Entering, false);
+    fn ask(&self, bot: &Bot, ctx: &mut Ctx<'_, Self>) {
         let (room, nick) = (&self.room(bot).address, self.nick(bot, ctx.id));
-        ctx.begin(JOIN);
         ctx.send(|session, out| session.join(room, &nick, None, self.history, out));
     }
 
     fn leave(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
         bot.place = Place::Leaving;
-        let (room, nick) = (self.room(bot), self.nick(bot, ctx.id));
-        ctx.ledger().left(room.group);
+        ctx.ledger().left(self.room(bot).group);
         ctx.begin(LEAVE);
-        ctx.send(|session, out| session.leave(&room.address, &nick, out));
+        self.part(bot, ctx);
+    }
+
+    fn part(&self, bot: &Bot, ctx: &mut Ctx<'_, Self>) {
+        let (room, nick) = (&self.room(bot).address, self.nick(bot, ctx.id));
+        ctx.send(|session, out| session.leave(room, &nick, out));
     }
 
     fn speak(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        if ctx.in_flight(SAY) {
+            return ctx.drop_load(SAY); // it has not heard its last phrase yet
+        }
         let phrase = &self.phrases[ctx.rng().below(self.phrases.len() as u64) as usize];
         let room = self.room(bot);
         let message = ctx.ledger().sent(room.group);
@@ -228,7 +234,9 @@ impl Jumper {
             (Place::Inside, Kind::Unavailable) => {
                 ctx.count(THROWN_OUT, 1);
                 ctx.ledger().left(self.room(bot).group);
-                ctx.fail(SAY);
+                if ctx.in_flight(SAY) {
+                    ctx.fail(SAY);
+                }
                 bot.place = Place::Out;
                 ctx.wake_in(self.patience);
             }
@@ -243,20 +251,16 @@ impl Jumper {
         }
         let error = presence.error();
         let condition = error.map_or(StanzaCondition::Unknown, |error| error.condition());
+        ctx.count(refusal(condition), 1);
         bot.tries = bot.tries.saturating_add(1);
-        let again = bot.tries < TRIES_MAX;
+        let again = bot.tries < TRIES_MAX && ctx.in_flight(JOIN);
         match condition {
             // Somebody has the nick: another one.
-            StanzaCondition::Conflict if again => {
-                ctx.fail(JOIN);
-                ctx.count(refusal(condition), 1);
-                self.ask(bot, ctx);
-            }
+            StanzaCondition::Conflict if again => self.ask(bot, ctx),
             // The room is made at this moment, and not open yet.
             StanzaCondition::ItemNotFound if again && self.create => ctx.wake_in(UNLOCKING),
             _ => {
                 ctx.fail(JOIN);
-                ctx.count(refusal(condition), 1);
                 bot.place = Place::Out;
                 let wait = error.and_then(|error| error.remedy()) == Some(Remedy::Wait);
                 ctx.wake_in(if wait { 2 * self.patience } else { self.patience });
@@ -315,7 +319,7 @@ impl Scenario for Jumper {
     type Mail = ();
 
     fn names(&self) -> Names {
-        let refused = StanzaCondition::ALL.iter().chain([&StanzaCondition::Unknown]);
+        let refused = StanzaCondition::ALL.iter();
         let counters = ["jumper.rooms_created".to_owned(), "jumper.thrown_out".to_owned()];
         Names {
             counters: counters
@@ -361,7 +365,10 @@ impl Scenario for Jumper {
                 ctx.ledger().resumed();
                 match bot.place {
                     Place::Inside => ctx.think(&self.pause),
-                    Place::Out | Place::Entering | Place::Leaving => self.jump(bot, ctx),
+                    // What was not acknowledged is sent again with the stream.
+                    Place::Entering => ctx.begin(JOIN),
+                    Place::Leaving => ctx.begin(LEAVE),
+                    Place::Out => self.jump(bot, ctx),
                 }
             }
             Told::Other => match event {
@@ -378,10 +385,7 @@ impl Scenario for Jumper {
         }
         match bot.place {
             Place::Out => self.jump(bot, ctx),
-            Place::Entering => {
-                ctx.fail(JOIN);
-                self.ask(bot, ctx);
-            }
+            Place::Entering => self.ask(bot, ctx),
             Place::Inside if bot.left == 0 => self.leave(bot, ctx),
             Place::Inside => {
                 bot.left -= 1;
@@ -396,6 +400,8 @@ impl Scenario for Jumper {
 
     fn on_timeout(&self, bot: &mut Bot, op: Op, ctx: &mut Ctx<'_, Self>) {
         if op == JOIN || op == LEAVE {
+            // Should the room have let it in meanwhile: it is not there.
+            self.part(bot, ctx);
             bot.place = Place::Out;
             ctx.wake_in(self.patience);
         }
@@ -423,9 +429,9 @@ impl Scenario for Jumper {
 
 /// The counter of refusals for this condition.
 fn refusal(condition: StanzaCondition) -> Counter {
-    let all = StanzaCondition::ALL;
-    let nth = all.iter().position(|&known| known == condition).unwrap_or(all.len());
-    Counter(REFUSED + nth as u16)
+    let undefined = [condition, StanzaCondition::UndefinedCondition];
+    let nth = |wanted| StanzaCondition::ALL.iter().position(|&known| known == wanted);
+    Counter(REFUSED + undefined.into_iter().find_map(nth).unwrap_or(0) as u16)
 }
 
 fn pause(settings: &Settings) -> Result<(Duration, Duration), SettingError> {

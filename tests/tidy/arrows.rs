@@ -25,7 +25,17 @@ const ARROWS: [Arrows; 4] = [
     Arrows {
         package: PROTOCOLS,
         ours: &[],
-        others: &["base64", "ctutils", "hmac", "memchr", "sha1", "sha2", "stringprep", "thiserror"],
+        others: &[
+            "base64",
+            "ctutils",
+            "hmac",
+            "memchr",
+            "quick-xml",
+            "sha1",
+            "sha2",
+            "stringprep",
+            "thiserror",
+        ],
     },
     Arrows {
         package: ENGINE,

@@ -156,7 +156,7 @@ impl Login {
         push_attribute("xmlns:stream", STREAMS, out);
         push_attribute("to", &self.service.domain, out);
         // Who comes is nobody's business as long as everybody can read it (section 4.7.1).
-        if let Some(name) = self.identity.name().filter(|_| self.stream.secured.is_some()) {
+        if let Some(name) = self.identity.name().filter(|_| self.stream.encrypted) {
             push_attribute("from", &format!("{name}@{}", self.service.domain), out);
         }
         push_attribute("version", "1.0", out);
@@ -228,7 +228,7 @@ impl Login {
         if self.authenticated {
             return self.after_login(features, out);
         }
-        if self.stream.secured.is_none() {
+        if !self.stream.encrypted {
             let starttls = features.child("starttls", namespace::TLS);
             let required =
                 starttls.is_some_and(|tls| tls.child("required", namespace::TLS).is_some());

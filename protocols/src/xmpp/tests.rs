@@ -66,7 +66,8 @@ impl Dialogue {
     }
 
     fn stream(&self) -> Stream {
-        Stream { secured: self.secured, seed: [0; 18], accepted: false }
+        let (secured, encrypted) = (self.secured, self.secured.is_some());
+        Stream { secured, encrypted, ..Stream::default() }
     }
 
     /// Gives the session some bytes as a link does, and logs what came of it.
@@ -80,7 +81,7 @@ impl Dialogue {
         self.unread.extend_from_slice(bytes);
         let mut used_up = 0;
         loop {
-            let stream = Stream { secured: Some([7; 32]), ..self.stream() };
+            let stream = Stream { secured: Some([7; 32]), encrypted: true, ..self.stream() };
             let input = &self.unread[used_up..];
             used_up += match self.session.receive(input, ended, out) {
                 Ok(Step::Partial) => break,

@@ -338,8 +338,8 @@ fn granted(
     proof: &[u8],
 ) -> Result<(State, Answer), SaslError> {
     let signature: Digest = scram::mac(hash, keys.stored.bytes(), agreed.as_bytes());
-    let client_key = signature.xor(proof).ok_or(WRONG)?;
-    if !scram::digest(hash, client_key.bytes()).is(keys.stored.bytes()) {
+    let login_key = signature.xor(proof).ok_or(WRONG)?;
+    if !scram::digest(hash, login_key.bytes()).is(keys.stored.bytes()) {
         return Err(WRONG);
     }
     let own = scram::mac(hash, keys.server.bytes(), agreed.as_bytes());

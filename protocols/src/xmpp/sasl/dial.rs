@@ -132,7 +132,7 @@ impl Exchange {
         else {
             return Vec::new();
         };
-        let own = scram::client_key(hash, key);
+        let own = scram::login_key(hash, key);
         let stored = scram::digest(hash, own.bytes());
         let signature = scram::mac(hash, stored.bytes(), agreed.as_bytes());
         let proof = own.xor(signature.bytes()).expect("both are digests of one hash");

@@ -82,13 +82,13 @@ impl Keys {
     /// The keys of a salted password (the answer to a [`Derive`](crate::Derive)).
     pub fn of(hash: Hash, salted: &[u8]) -> Self {
         Self {
-            stored: digest(hash, client_key(hash, salted).bytes()),
+            stored: digest(hash, login_key(hash, salted).bytes()),
             server: mac(hash, salted, b"Server Key"),
         }
     }
 }
 
-pub(super) fn client_key(hash: Hash, salted: &[u8]) -> Digest {
+pub(super) fn login_key(hash: Hash, salted: &[u8]) -> Digest {
     mac(hash, salted, b"Client Key")
 }
 

@@ -50,7 +50,8 @@ impl Accounts for Pencil {
 /// Two sides of one stream, whose dice differ.
 pub(super) fn streams(secured: bool) -> (Stream, Stream) {
     let secured = secured.then_some([7; 32]);
-    let dialled = Stream { secured, seed: [1; 18], accepted: false };
+    let encrypted = secured.is_some();
+    let dialled = Stream { secured, encrypted, seed: [1; 18], ..Stream::default() };
     (dialled, Stream { seed: [2; 18], accepted: true, ..dialled })
 }
 

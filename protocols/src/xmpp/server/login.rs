@@ -127,7 +127,7 @@ impl Login {
     }
 
     fn offer(&self, domain: &Domain, out: &mut Vec<u8>) {
-        let secured = self.stream.secured.is_some();
+        let secured = self.stream.encrypted;
         if !secured && domain.starttls != Starttls::Off {
             out.extend_from_slice(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>");
             if domain.starttls == Starttls::Required {
@@ -163,7 +163,7 @@ impl Login {
         domain: &Domain,
         out: &mut Vec<u8>,
     ) -> Next {
-        let insecure = self.stream.secured.is_none();
+        let insecure = !self.stream.encrypted;
         let usable = !(insecure && domain.starttls == Starttls::Required);
         match (&mut self.stage, element.namespace(), element.name()) {
             (Stage::Offered, namespace::TLS, "starttls") => {

@@ -93,8 +93,10 @@ fn meet(account: Account, domain: Arc<Domain>, piece: usize) -> (Hosted, Xmpp, V
     let (mut up, mut down, mut told) = (Vec::new(), Vec::new(), Vec::new());
     let stream = |accepted: bool, secured: bool| Stream {
         secured: secured.then_some([3; 32]),
+        encrypted: secured,
         seed: [u8::from(accepted); 18],
         accepted,
+        ..Stream::default()
     };
     hosted.open(&stream(true, direct), &mut down);
     dialled.open(&stream(false, direct), &mut up);
@@ -323,7 +325,8 @@ fn a_stanza_keeps_everything_but_its_addresses() {
     let cases = [
         (
             "<message to='r@h' type='groupchat' id='1'><body>a &lt; b</body></message>",
-            "<message from='r@h/n&apos;' TO type='groupchat' id='1'><body>a &lt; b</body></message>",
+            "<message from='r@h/n&apos;' TO type='groupchat' id='1'>\
+             <body>a &lt; b</body></message>",
         ),
         (
             "<message  from=\"x\"\n xml:lang = \"e'n\" to='r' xmlns='jabber:client' />",
