@@ -21,6 +21,7 @@ pub mod jumper;
 pub mod login_storm;
 pub mod one_to_one;
 mod phrases;
+pub mod presence;
 mod refusals;
 pub mod rooms;
 mod settings;
@@ -146,6 +147,17 @@ pub const BUILTIN: &[Builtin] = &[
         bytes_per_bot: 320,
         start: |settings, plan, observer| {
             begin(one_to_one::OneToOne::from(settings, &plan)?, plan, observer)
+        },
+    },
+    Builtin {
+        name: "presence",
+        about: "chat bots that hear each other's presence, and change their own at a pace",
+        parameters: &presence::PARAMETERS,
+        target: target::Speaks::Xmpp,
+        traffic: |settings, _| presence::Presence::traffic(settings),
+        bytes_per_bot: 700,
+        start: |settings, plan, observer| {
+            begin(presence::Presence::from(settings, &plan)?, plan, observer)
         },
     },
     Builtin {

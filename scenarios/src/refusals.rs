@@ -5,15 +5,15 @@ use densebots_protocols::xmpp::{Stanza, StanzaCondition};
 
 /// The names of their counters, in the order of [`counter`].
 pub(crate) fn names() -> impl Iterator<Item = String> {
-    let all = StanzaCondition::ALL.iter().chain([&StanzaCondition::Unknown]);
-    all.map(|condition| format!("xmpp.refused.{}", condition.name()))
+    StanzaCondition::ALL.iter().map(|condition| format!("xmpp.refused.{}", condition.name()))
 }
 
-/// The counter of this condition, if the first of them has the number `first`.
+/// The counter of this condition, if the first of them has the number `first`. What nobody knows
+/// counts as undefined.
 pub(crate) fn counter(first: u16, condition: StanzaCondition) -> Counter {
-    let all = StanzaCondition::ALL;
-    let nth = all.iter().position(|&known| known == condition).unwrap_or(all.len());
-    Counter(first + nth as u16)
+    let undefined = [condition, StanzaCondition::UndefinedCondition];
+    let nth = |wanted| StanzaCondition::ALL.iter().position(|&known| known == wanted);
+    Counter(first + undefined.into_iter().find_map(nth).unwrap_or(0) as u16)
 }
 
 /// Why a stanza came back.

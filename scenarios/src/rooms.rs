@@ -21,38 +21,15 @@ use densebots_engine::{
 };
 use densebots_protocols::xmpp::{Event, History, Stanza, Xmpp};
 
-use crate::accounts::Pattern;
 use crate::chat::{self, Chat, Stay, Told};
-use crate::{Parameter, SettingError, Settings, Traffic, phrases, refusals};
+use crate::{SettingError, Settings, Traffic, phrases, refusals};
 
 mod hears;
 mod places;
+mod wanted;
 use places::Places;
-
-/// What can be set, beside what all XMPP scenarios have.
-pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
-    Parameter { name: "rooms-per-bot", default: "10", about: "rooms that each bot is in" },
-    Parameter { name: "bots-per-room", default: "20", about: "bots that are in each room" },
-    Parameter {
-        name: "room-names",
-        default: "room{id}",
-        about: "names of rooms by number: {id}, or {id:06} with zeros",
-    },
-    Parameter { name: "senders", default: "all", about: "all, or one: who made a room speaks" },
-    Parameter { name: "pace", default: "60s", about: "between messages of a bot in one room" },
-    Parameter { name: "messages", default: "1000", about: "of a bot in one room; 0: no end" },
-    Parameter { name: "entry", default: "1s", about: "between two rooms that a bot enters" },
-    Parameter {
-        name: "patience",
-        default: "10s",
-        about: "the wait for a room's creator, and after a refusal",
-    },
-    Parameter {
-        name: "phrases",
-        default: "",
-        about: "a text file, a phrase a line; else built-in",
-    },
-]);
+pub use wanted::PARAMETERS;
+use wanted::{pace, places, rooms};
 
 const JOIN: Op = Op(chat::OWN);
 /// From the presence that says a room is new until it is configured.
@@ -64,15 +41,9 @@ const SAY: Op = Op(chat::OWN + 2);
 const CREATED: Counter = Counter(0);
 /// Bots that a room threw out.
 const THROWN_OUT: Counter = Counter(1);
-/// Joins that came while a room was not open yet.
-const LOCKED: Counter = Counter(2);
 /// Refusals, by condition.
-const REFUSED: u16 = 3;
+const REFUSED: u16 = 2;
 
-/// Rooms of one bot: each is a seat in its memory, walked when one of them is due.
-const SEATS_MAX: u64 = 256;
-/// Rooms in all: each has a name that is kept.
-const ROOMS_MAX: u64 = 1_000_000;
 /// How often a join is tried again, with another nick or because the room is not open yet.
 const TRIES_MAX: u8 = 20;
 /// The pause before a room is tried again that is not open yet.
@@ -104,12 +75,14 @@ pub struct Bot {
     online: bool,
 }
 
-const _: () = assert!(size_of::<Bot>() <= 40 && size_of::<Seat>() <= 32);
+const _: () = assert!(size_of::<Bot>() <= 40 && size_of::<Seat>() <= 40);
 
 /// A bot in one of its rooms.
 struct Seat {
-    /// When it tries to enter, or the try is over.
+    /// When it asks to be let in, the first time or again.
     entry: Time,
+    /// Since when it has been asking.
+    since: Time,
     /// When its next message is due, whether it is inside then or not.
     say: Time,
     room: u32,
@@ -146,6 +119,7 @@ impl Seat {
     fn new(room: u32) -> Seat {
         Seat {
             entry: Time::NEVER,
+            since: Time::ZERO,
             say: Time::NEVER,
             room,
             said: 0,
@@ -246,13 +220,16 @@ impl Rooms {
         }
     }
 
+    /// Asks to be let in. The op goes on until the room says yes, or no for good.
     fn enter(&self, bot: &mut Bot, nth: usize, ctx: &mut Ctx<'_, Self>) {
         let seat = &mut bot.seats[nth];
-        seat.place = Place::Entering;
-        // The op ends by then, whatever comes of it.
-        seat.entry = ctx.now + ctx.plan().request_timeout;
+        let patience = ctx.plan().request_timeout;
+        if seat.place == Place::Out || seat.since + patience <= ctx.now {
+            (seat.place, seat.since, seat.tries) = (Place::Entering, ctx.due, 0);
+            ctx.begin_nth(JOIN, nth as u16);
+        }
+        seat.entry = seat.since + patience; // the op ends by then, whatever comes of it
         let (room, nick) = (&self.rooms[seat.room as usize].address, self.nick(seat, ctx.id));
-        ctx.begin_nth(JOIN, nth as u16);
         ctx.send(|session, out| session.join(room, &nick, None, History::None, out));
     }
 
@@ -290,7 +267,7 @@ impl Scenario for Rooms {
     type Mail = Mail;
 
     fn names(&self) -> Names {
-        let counters = ["created", "thrown_out", "locked"].map(|name| format!("rooms.{name}"));
+        let counters = ["created", "thrown_out"].map(|name| format!("rooms.{name}"));
         Names {
             counters: counters.into_iter().chain(refusals::names()).collect(),
             ..Names::ops(&chat::ops(["xmpp.join", "xmpp.create", "xmpp.say"]))
@@ -389,40 +366,4 @@ impl Scenario for Rooms {
     fn on_silent(&self, _: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) -> bool {
         ctx.send(|session, out| session.ping("", "alive", out))
     }
-}
-
-fn places(settings: &Settings) -> Result<Places, SettingError> {
-    Ok(Places {
-        rooms: settings.number("rooms-per-bot", 1..=SEATS_MAX, "a number from 1 to 256")?,
-        users: settings.number("bots-per-room", 1..=ROOMS_MAX, "a number from 1 to 1,000,000")?,
-    })
-}
-
-fn pace(settings: &Settings) -> Result<Duration, SettingError> {
-    let pace = settings.duration("pace")?;
-    if pace.is_zero() { Err(settings.fault("pace", "a time above zero")) } else { Ok(pace) }
-}
-
-fn rooms(
-    settings: &Settings,
-    plan: &Plan,
-    places: Places,
-    chat: &Chat,
-) -> Result<Vec<Room>, SettingError> {
-    let count = places.count(plan.load.bots_max().max(1));
-    if count > ROOMS_MAX {
-        let why = format!("that makes {count} rooms, of at most {ROOMS_MAX}");
-        return Err(settings.wrong("rooms-per-bot", why));
-    }
-    let names = Pattern::of(settings.text("room-names")).map_err(|why| {
-        settings.wrong("room-names", format!("column {}: {}", why.column, why.why))
-    })?;
-    if count > 1 && !names.has_id() {
-        return Err(settings.fault("room-names", "a pattern with {id}"));
-    }
-    let room = |nth| {
-        let address = format!("{}@{}", names.fill(nth), chat.muc).to_lowercase();
-        Room { group: GroupId::named(&address), address: address.into() }
-    };
-    Ok((0..count as u32).map(room).collect())
 }

@@ -6,7 +6,7 @@ use densebots_protocols::xmpp::{
 };
 
 use super::{Bot, CREATE, CREATED, JOIN, Place, REFUSED, Rooms, SAY, THROWN_OUT, TRIES_MAX};
-use super::{LOCKED, Mail, UNLOCKING};
+use super::{Mail, UNLOCKING};
 use crate::refusals;
 
 /// Stanzas from rooms.
@@ -50,28 +50,24 @@ impl Rooms {
         if seat.place != Place::Entering {
             return;
         }
-        ctx.fail_nth(JOIN, nth as u16);
+        let condition = refusals::condition(presence);
+        ctx.count(refusals::counter(REFUSED, condition), 1);
         seat.tries = seat.tries.saturating_add(1);
         let again = seat.tries < TRIES_MAX;
-        let condition = refusals::condition(presence);
         match condition {
-            // The room is made at this moment, and not open yet: nothing to complain about.
-            StanzaCondition::ItemNotFound if again => {
-                ctx.count(LOCKED, 1);
-                return seat.out(ctx.now + UNLOCKING);
-            }
+            // The room is made at this moment, and not open yet.
+            StanzaCondition::ItemNotFound if again => seat.entry = ctx.now + UNLOCKING,
             // Somebody has the nick: another one.
             StanzaCondition::Conflict if again => {
                 seat.nick = seat.nick.saturating_add(1);
-                seat.out(ctx.now);
+                seat.entry = ctx.now;
             }
             _ => {
-                seat.tries = 0;
+                ctx.fail_nth(JOIN, nth as u16);
                 let wait = presence.error().and_then(|error| error.remedy()) == Some(Remedy::Wait);
                 seat.out(ctx.now + if wait { 2 * self.patience } else { self.patience });
             }
         }
-        ctx.count(refusals::counter(REFUSED, condition), 1);
     }
 
     /// A room answered an order: it is configured, or will not be.
