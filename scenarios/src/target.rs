@@ -12,10 +12,11 @@ mod guest;
 mod parcel;
 mod people;
 mod room;
+mod roster;
 mod switchboard;
 pub mod xmpp;
 
-pub use parcel::{Entry, Mail, Parcel, Routed};
+pub use parcel::{Entry, Mail, Parcel, Routed, Word};
 pub use people::Admission;
 
 /// The longest line a room takes.

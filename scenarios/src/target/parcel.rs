@@ -5,7 +5,7 @@ use std::sync::Arc;
 use densebots_engine::{BotId, GroupId};
 use densebots_protocols::Violation;
 use densebots_protocols::xml::push_attribute;
-use densebots_protocols::xmpp::Stanza;
+use densebots_protocols::xmpp::{Kind, Stanza};
 
 /// A stanza without an addressee, or several stanzas that have theirs.
 #[derive(Debug)]
@@ -75,6 +75,20 @@ pub struct Routed {
     pub(super) parcel: Arc<Parcel>,
 }
 
+/// What one user says to another about a subscription to presence.
+#[derive(Clone, Debug)]
+pub struct Word {
+    /// The bare address of who says it.
+    pub(super) from: Box<str>,
+    /// The bare address of who hears it.
+    pub(super) to: Box<str>,
+    pub(super) kind: Kind,
+    /// As it was said.
+    pub(super) parcel: Arc<Parcel>,
+    /// That the speaker is there, for who may hear it from now on.
+    pub(super) presence: Option<Arc<Parcel>>,
+}
+
 /// What the target's bots tell each other.
 #[derive(Clone, Debug)]
 pub enum Mail {
@@ -126,6 +140,31 @@ pub enum Mail {
     },
     /// To a switchboard: find the user that this is for.
     Route(Arc<Routed>),
+    /// To the own switchboard: this is said about a subscription.
+    Says(Arc<Word>),
+    /// To the other one's switchboard: so is this.
+    Heard(Arc<Word>),
+    /// To the own switchboard: this is how I am, for all who may hear it.
+    Tells {
+        /// The account.
+        account: u64,
+        /// Nothing if the user is away.
+        presence: Option<Arc<Parcel>>,
+    },
+    /// To another one's switchboard: how is it?
+    Probe {
+        /// The other account.
+        account: u64,
+        /// Who hears the answer.
+        asker: BotId,
+    },
+    /// To the own switchboard: a question for the roster.
+    Roster {
+        /// The account.
+        account: u64,
+        /// The question.
+        question: Arc<Parcel>,
+    },
     /// A switchboard to who wrote: there is nobody.
     Nobody(Arc<Routed>),
     /// A switchboard: somebody else has your address now.

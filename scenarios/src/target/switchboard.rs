@@ -7,6 +7,7 @@ use std::sync::Arc;
 use densebots_engine::{BotId, Ctx};
 
 use super::parcel::{Mail, Routed};
+use super::roster::Rosters;
 use super::xmpp::XmppTarget;
 
 /// Users by account. An account has one resource, as a rule: the others lie apart.
@@ -14,6 +15,7 @@ use super::xmpp::XmppTarget;
 pub(super) struct Switchboard {
     users: HashMap<u64, Seat>,
     more: HashMap<u64, Vec<Seat>>,
+    rosters: Rosters,
 }
 
 #[derive(Clone, Copy)]
@@ -39,7 +41,13 @@ pub(super) fn numbers(address: &str) -> (u64, Option<u32>) {
 }
 
 impl Switchboard {
-    pub(super) fn hear(&mut self, from: BotId, mail: &Mail, ctx: &mut Ctx<'_, XmppTarget>) {
+    pub(super) fn hear(
+        &mut self,
+        from: BotId,
+        mail: &Mail,
+        target: &XmppTarget,
+        ctx: &mut Ctx<'_, XmppTarget>,
+    ) {
         match mail {
             Mail::Here { account, resource } => {
                 if let Some(before) = self.seat(*account, Seat { bot: from, resource: *resource }) {
@@ -47,11 +55,33 @@ impl Switchboard {
                 }
             }
             Mail::Gone { account, resource } => {
-                self.unseat(*account, Seat { bot: from, resource: *resource });
+                if self.unseat(*account, Seat { bot: from, resource: *resource }) {
+                    self.rosters.tells(*account, None, from, target, ctx);
+                }
             }
             Mail::Route(routed) => self.route(from, routed, ctx),
+            Mail::Says(word) => {
+                let seat = self.user(&word.from);
+                self.rosters.says(word, seat, target, ctx);
+            }
+            Mail::Heard(word) => {
+                let seat = self.user(&word.to);
+                self.rosters.hears(word, seat, target, ctx);
+            }
+            Mail::Tells { account, presence } => {
+                self.rosters.tells(*account, presence.as_ref(), from, target, ctx);
+            }
+            Mail::Probe { account, asker } => self.rosters.probed(*account, *asker, ctx),
+            Mail::Roster { account, question } => {
+                self.rosters.answer(*account, from, question, ctx);
+            }
             _ => {}
         }
+    }
+
+    /// Where a user is, if it is anywhere.
+    fn user(&self, address: &str) -> Option<BotId> {
+        self.users.get(&numbers(address).0).map(|seat| seat.bot)
     }
 
     /// Answers who had the same address before.
@@ -70,7 +100,8 @@ impl Switchboard {
         None
     }
 
-    fn unseat(&mut self, account: u64, seat: Seat) {
+    /// Answers whether that was the last one of the account.
+    fn unseat(&mut self, account: u64, seat: Seat) -> bool {
         let is = |other: &Seat| other.bot == seat.bot && other.resource == seat.resource;
         let more = self.more.get_mut(&account);
         if self.users.get(&account).is_some_and(is) {
@@ -84,6 +115,7 @@ impl Switchboard {
         if self.more.get(&account).is_some_and(Vec::is_empty) {
             self.more.remove(&account);
         }
+        !self.users.contains_key(&account)
     }
 
     /// To the resource, or to any of the account's (RFC 6121 section 8.5).

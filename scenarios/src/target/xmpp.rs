@@ -73,8 +73,8 @@ impl Default for Service {
     }
 }
 
-/// What a target does to one in so many deliveries in rooms; 0 is never. For tests of whoever
-/// claims to notice.
+/// What a target does to one in so many deliveries of messages, in rooms and to one user; 0 is
+/// never. For tests of whoever claims to notice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Meddling {
     /// It is not delivered.
@@ -144,7 +144,7 @@ impl XmppTarget {
     }
 
     /// Who knows where the users of an account are.
-    fn switchboard(&self, account: u64) -> BotId {
+    pub(super) fn switchboard(&self, account: u64) -> BotId {
         BotId(self.first_id + (account % self.listen.len().max(1) as u64) as u32)
     }
 
@@ -222,7 +222,7 @@ impl Scenario for XmppTarget {
 
     fn on_mail(&self, tenant: &mut Tenant, letter: &Letter<Mail>, ctx: &mut Ctx<'_, Self>) {
         match &mut tenant.0 {
-            Part::Listener(switchboard) => switchboard.hear(letter.from, &letter.body, ctx),
+            Part::Listener(switchboard) => switchboard.hear(letter.from, &letter.body, self, ctx),
             Part::Room(room) => room.hear(letter.from, &letter.body, ctx, self.occupants_max),
             Part::Guest(guest) => self.heard(guest, letter, ctx),
         }

@@ -29,6 +29,9 @@ impl XmppTarget {
                 write(guest, parcel, ctx);
                 out_of(guest, *group, ctx);
             }
+            Mail::ToOne(parcel) if parcel.is_message() && self.meddling != Meddling::default() => {
+                self.meddle(guest, parcel, ctx);
+            }
             Mail::ToOne(parcel) => write(guest, parcel, ctx),
             Mail::Nobody(routed) => nobody(guest, routed, ctx),
             Mail::Replaced => {
@@ -83,7 +86,9 @@ impl XmppTarget {
         }
         let (twice, late, swapped) = (struck(duplicate), struck(delay), struck(reorder));
         if (late || swapped) && !guest.holds() {
-            ctx.count(if late { DELAYED } else { REORDERED }, 1);
+            if late {
+                ctx.count(DELAYED, 1);
+            }
             guest.hold(Held { parcel: parcel.clone(), swapped: !late });
             return ctx.wake_in(if late { delay_by } else { SWAP_MAX });
         }
@@ -94,6 +99,7 @@ impl XmppTarget {
         }
         if let Some(held) = guest.release(false) {
             ctx.forget_wake();
+            ctx.count(REORDERED, 1); // only now: one that nothing overtook is in its place
             write(guest, &held, ctx);
         }
     }

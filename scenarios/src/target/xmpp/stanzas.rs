@@ -6,10 +6,11 @@ use densebots_engine::{BotId, Ctx, GroupId};
 use densebots_protocols::xmpp::{Kind, Stanza, StanzaCondition, namespace, server};
 
 use super::super::guest::{Guest, Place, Presence};
-use super::super::parcel::{Entry, Mail, Parcel, Routed};
+use super::super::parcel::{Entry, Mail, Parcel, Routed, Word};
 use super::super::room::{DISCO, ROOM_IDENTITY};
+use super::super::roster::bare_presence;
 use super::super::switchboard::numbers;
-use super::{XmppTarget, answer, back};
+use super::{XmppTarget, answer, back, write};
 
 /// Stanzas of users.
 impl XmppTarget {
@@ -24,7 +25,8 @@ impl XmppTarget {
         let own = to.is_empty() || to == *self.domain.name || to == bare;
         match stanza.element().name() {
             "iq" if own => self.asked(guest, stanza, ctx),
-            "presence" if own => {} // nobody hears of it who has not subscribed
+            "presence" if to.is_empty() => self.tell(guest, stanza, ctx),
+            "presence" if own => {}
             "message" if to.is_empty() => self.route(guest, bare, stanza, ctx),
             _ if local.is_some() && host == &*self.domain.name => {
                 self.route(guest, &to, stanza, ctx);
@@ -32,6 +34,22 @@ impl XmppTarget {
             "presence" => {}
             _ => back(stanza, StanzaCondition::RemoteServerNotFound, ctx),
         }
+    }
+
+    /// A user says how it is, to all who may hear it (RFC 6121 section 4.2.2): itself first.
+    fn tell(&self, guest: &Guest, stanza: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
+        let Some(address) = guest.address.as_deref() else { return };
+        let mut bytes = Vec::with_capacity(stanza.element().source().len() + 64);
+        let place = server::readdress(stanza, address, &mut bytes);
+        let parcel = Parcel::to_anybody(bytes, place);
+        write(guest, &parcel, ctx);
+        let presence = match stanza.kind() {
+            Kind::Available => Some(parcel),
+            Kind::Unavailable => None,
+            _ => return,
+        };
+        let (account, _) = numbers(address);
+        ctx.send_to(self.switchboard(account), Mail::Tells { account, presence });
     }
 
     /// Sends a stanza to another user.
@@ -47,6 +65,18 @@ impl XmppTarget {
         let mut bytes = Vec::with_capacity(stanza.element().source().len() + from.len() + 8);
         let place = server::readdress(stanza, from, &mut bytes);
         let parcel = Parcel::to_anybody(bytes, place);
+        if subscription {
+            let other = to.split('/').next().unwrap_or_default();
+            let word = Word {
+                from: bare.into(),
+                to: other.into(),
+                kind: stanza.kind(),
+                parcel,
+                presence: Some(bare_presence(address, None)),
+            };
+            ctx.send_to(self.switchboard(numbers(bare).0), Mail::Says(Arc::new(word)));
+            return;
+        }
         let routed = Arc::new(Routed { to: to.into(), parcel });
         ctx.send_to(self.switchboard(numbers(to).0), Mail::Route(routed));
     }
@@ -60,11 +90,14 @@ impl XmppTarget {
             return back(stanza, StanzaCondition::BadRequest, ctx);
         };
         match query.namespace() {
-            namespace::ROSTER => answer(stanza, ctx, |out| {
-                if stanza.kind() == Kind::Get {
-                    out.extend_from_slice(b"<query xmlns='jabber:iq:roster'/>");
-                }
-            }),
+            namespace::ROSTER if stanza.kind() == Kind::Set => answer(stanza, ctx, |_| {}),
+            namespace::ROSTER => {
+                let address = guest.address.as_deref().unwrap_or_default();
+                let mut bytes = Vec::new();
+                server::readdress(stanza, address, &mut bytes);
+                let (question, account) = (Parcel::whole(bytes), numbers(address).0);
+                ctx.send_to(self.switchboard(account), Mail::Roster { account, question });
+            }
             namespace::REGISTER if query.child("remove", namespace::REGISTER).is_some() => {
                 let account =
                     guest.address.as_deref().and_then(|address| address.split('@').next());

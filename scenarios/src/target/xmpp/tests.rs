@@ -279,6 +279,20 @@ fn one_finds_the_other_and_nobody_is_said_to_be_nobody() {
 }
 
 #[test]
+fn a_user_hears_its_own_presence() {
+    let one: Vec<Act> = vec![
+        (1000, |session, out| session.presence(out)),
+        (2000, |session, out| session.status(Some("away"), "tea", out)),
+    ];
+    let (told, _) = play(&Service::default(), "any", vec![one, vec![]]);
+    let (one, two) = (heard(&told, 1), heard(&told, 2));
+    assert_eq!(one.len(), 2, "{one:?}");
+    assert!(one.iter().all(|said| said.contains("from='u1@localhost/r'")), "{one:?}");
+    assert!(one[1].contains("<status>tea</status>"), "{one:?}");
+    assert!(two.is_empty(), "who has not subscribed hears nothing: {two:?}");
+}
+
+#[test]
 fn only_who_is_listed_gets_in() {
     let list = HashMap::from([("u1".to_owned(), "right".to_owned())]);
     let service = Service { admission: Admission::Listed(list), ..Service::default() };

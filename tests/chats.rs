@@ -1,0 +1,202 @@
+//! The chat bots against the embedded target in one simulated world: whatever the network does,
+//! they come back and the ledger adds up; whatever the target does wrong, the ledger finds it.
+#![allow(missing_docs, unreachable_pub)]
+
+#[path = "chats/echoes.rs"]
+mod echoes;
+#[path = "chats/meddled.rs"]
+mod meddled;
+#[path = "chats/world.rs"]
+mod world;
+
+use densebots_scenarios::chat;
+use densebots_scenarios::jumper::{self, Jumper};
+use densebots_scenarios::login_storm::{self, LoginStorm};
+use densebots_scenarios::one_to_one::{self, OneToOne};
+use densebots_scenarios::presence::{self, Presence};
+use densebots_scenarios::rooms::{self, Rooms};
+use densebots_scenarios::xmpp_idle::XmppIdle;
+use world::{Played, Setting, play};
+
+/// Seeds of each scenario in every test run.
+const SEEDS: u64 = 50;
+
+pub fn jumpers(setting: &Setting) -> Played {
+    play(setting, &jumper::PARAMETERS, |settings, plan| {
+        (Jumper::from(settings, plan).expect("they fit"), plan.clone())
+    })
+}
+
+pub fn in_rooms(setting: &Setting) -> Played {
+    play(setting, &rooms::PARAMETERS, |settings, plan| {
+        (Rooms::from(settings, plan).expect("they fit"), plan.clone())
+    })
+}
+
+pub fn neighbours(setting: &Setting) -> Played {
+    play(setting, &one_to_one::PARAMETERS, |settings, plan| {
+        (OneToOne::from(settings, plan).expect("they fit"), plan.clone())
+    })
+}
+
+fn contacts(setting: &Setting) -> Played {
+    play(setting, &presence::PARAMETERS, |settings, plan| {
+        (Presence::from(settings, plan).expect("they fit"), plan.clone())
+    })
+}
+
+fn idlers(setting: &Setting) -> Played {
+    play(setting, &chat::PARAMETERS, |settings, plan| {
+        (XmppIdle::from(settings, plan).expect("they fit"), plan.clone())
+    })
+}
+
+fn storm(setting: &Setting) -> Played {
+    play(setting, &login_storm::PARAMETERS, |settings, plan| {
+        let storm = LoginStorm::from(settings, plan).expect("they fit");
+        let plan = storm.plan(plan.clone());
+        (storm, plan)
+    })
+}
+
+const JUMPS: &[(&str, &str)] = &[("says", "1..3"), ("pause", "100ms..1s"), ("patience", "500ms")];
+const ROOMS: &[(&str, &str)] = &[
+    ("rooms-per-bot", "3"),
+    ("bots-per-room", "5"),
+    ("pace", "800ms"),
+    ("entry", "50ms"),
+    ("patience", "1s"),
+];
+const NEIGHBOURS: &[(&str, &str)] =
+    &[("pace", "300ms"), ("settle", "100ms"), ("rounds", "0"), ("management", "acknowledge")];
+
+const CONTACTS: &[(&str, &str)] = &[("contacts", "4"), ("pace", "500ms")];
+
+/// Plays many seeds in a bad network: everybody comes back, and the ledger adds up.
+fn lives(run: fn(&Setting) -> Played, set: &'static [(&'static str, &'static str)], op: &str) {
+    let mut heard = 0;
+    for seed in 0..SEEDS {
+        let played = run(&Setting::bad(seed, set));
+        played.adds_up();
+        assert_eq!(played.online, 20, "seed {seed}: all are back");
+        assert!(played.op(op).0 > 20, "seed {seed}: {op} goes well: {:?}", played.op(op));
+        heard += played.delivery().delivered;
+    }
+    assert!(heard > 1000 * SEEDS, "{heard}");
+}
+
+/// Plays some seeds in a network that only delays and cuts up: nothing is amiss.
+fn delivers(run: fn(&Setting) -> Played, set: &'static [(&'static str, &'static str)]) {
+    for seed in 0..SEEDS / 2 {
+        let setting = Setting::bad(seed, set);
+        let mut faults = setting.faults.without_breaks();
+        (faults.stall, faults.slow) = (0.0, 0.0); // what takes seconds is late by itself
+        let played = run(&Setting { faults, ..setting });
+        played.adds_up();
+        let own = played.delivery();
+        assert_eq!(played.online, 20, "seed {seed}");
+        let wrong = [own.missing, own.duplicated, own.reordered, own.late, own.bounced];
+        assert_eq!(wrong, [0; 5], "seed {seed}: {own:?}");
+        assert!(own.delivered > 500, "seed {seed}: {own:?}");
+    }
+}
+
+#[test]
+fn jumpers_live_through_a_bad_network() {
+    lives(jumpers, JUMPS, "xmpp.say");
+}
+
+#[test]
+fn rooms_live_through_a_bad_network() {
+    lives(in_rooms, ROOMS, "xmpp.say");
+}
+
+#[test]
+fn neighbours_live_through_a_bad_network() {
+    lives(neighbours, NEIGHBOURS, "xmpp.message");
+}
+
+#[test]
+fn contacts_live_through_a_bad_network() {
+    lives(contacts, CONTACTS, "presence.change");
+}
+
+#[test]
+fn contacts_hear_everything_in_a_slow_network() {
+    delivers(contacts, CONTACTS);
+}
+
+/// Each pair is seeded once, from one side and from the other, and then all changes are heard.
+#[test]
+fn subscriptions_are_seeded_once() {
+    let played = contacts(&Setting::quiet(1, CONTACTS));
+    assert_eq!(played.op("xmpp.roster"), (20, 0));
+    assert_eq!(played.op("xmpp.subscribe"), (20 * 4, 0));
+    assert_eq!(played.counter("presence.granted"), 20 * 4);
+    let own = played.delivery();
+    assert_eq!(own.delivered, own.expected);
+    let changes = played.op("presence.change").0;
+    assert!(own.delivered > changes * 39 / 10, "four hear each of {changes}: {own:?}");
+}
+
+#[test]
+fn jumpers_hear_everything_in_a_slow_network() {
+    delivers(jumpers, JUMPS);
+}
+
+#[test]
+fn rooms_hear_everything_in_a_slow_network() {
+    delivers(in_rooms, ROOMS);
+}
+
+#[test]
+fn neighbours_hear_everything_in_a_slow_network() {
+    delivers(neighbours, NEIGHBOURS);
+}
+
+#[test]
+fn idlers_and_storms_live_through_a_bad_network() {
+    for seed in 0..SEEDS {
+        let played = idlers(&Setting::bad(seed, &[]));
+        assert_eq!(played.online, 20, "seed {seed}: all are back");
+        assert!(!played.delivery().kept, "who says nothing keeps no ledger");
+        let storm = storm(&Setting::bad(seed, &[("hold", "20ms"), ("pause", "100ms")]));
+        let rounds = storm.counter("login-storm.rounds");
+        assert!(rounds > 20 * 50, "seed {seed}: {rounds} rounds");
+        assert!(storm.op("xmpp.login").0 >= rounds, "seed {seed}");
+        assert!(storm.bots.total.repeated > 20, "seed {seed}");
+    }
+}
+
+/// A login is a round, whatever the pause: nobody is lost in a quiet network.
+#[test]
+fn a_storm_has_as_many_rounds_as_it_is_told() {
+    let played = storm(&Setting::quiet(1, &[("rounds", "3"), ("pause", "1s")]));
+    assert_eq!(played.counter("login-storm.rounds"), 60);
+    assert_eq!(played.op("xmpp.presence"), (60, 0));
+    assert_eq!(played.bots.bots.population.done, 20);
+    assert!(played.bots.total.losses.is_empty(), "{:?}", played.bots.total.losses);
+}
+
+/// In a quiet network each room is made once, by whom the formula says.
+#[test]
+fn each_room_is_made_once_and_nobody_is_refused() {
+    let played = in_rooms(&Setting::quiet(1, ROOMS));
+    assert_eq!(played.counter("rooms.created"), 4 * 3);
+    assert_eq!(played.op("xmpp.create"), (12, 0));
+    assert_eq!(played.op("xmpp.join"), (60, 0));
+    let quiet: &[_] = &[
+        ("rooms-per-bot", "3"),
+        ("bots-per-room", "5"),
+        ("pace", "800ms"),
+        ("entry", "50ms"),
+        ("senders", "one"),
+        ("messages", "4"),
+    ];
+    let played = in_rooms(&Setting::quiet(1, quiet));
+    assert_eq!(played.delivery().messages, 12 * 4, "one speaks in each room");
+    let limited = [("rounds", "2"), ("pace", "500ms"), ("linger", "1s"), ("settle", "1s")];
+    let played = neighbours(&Setting::quiet(1, Box::leak(Box::new(limited))));
+    assert_eq!(played.op("xmpp.message"), (20 * 8 * 2, 0), "two rounds to eight neighbours");
+    assert_eq!(played.bots.bots.population.done, 20);
+}
