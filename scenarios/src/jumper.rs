@@ -59,8 +59,10 @@ const SAY: Op = Op(chat::OWN + 2);
 const CREATED: Counter = Counter(0);
 /// Bots that a room threw out.
 const THROWN_OUT: Counter = Counter(1);
+/// Streams that went on over a new connection, where other bots log in anew.
+const RESUMED: Counter = Counter(2);
 /// Refusals, by condition, in the order of [`StanzaCondition::ALL`].
-const REFUSED: u16 = 2;
+const REFUSED: u16 = 3;
 
 /// How often a join is tried again, with another nick or because the room is not open yet.
 const TRIES_MAX: u8 = 20;
@@ -320,10 +322,11 @@ impl Scenario for Jumper {
 
     fn names(&self) -> Names {
         let refused = StanzaCondition::ALL.iter();
-        let counters = ["jumper.rooms_created".to_owned(), "jumper.thrown_out".to_owned()];
+        let counters = ["jumper.rooms_created", "jumper.thrown_out", "xmpp.resumed"];
         Names {
             counters: counters
                 .into_iter()
+                .map(str::to_owned)
                 .chain(refused.map(|condition| format!("xmpp.refused.{}", condition.name())))
                 .collect(),
             ..Names::ops(&chat::ops(["xmpp.join", "xmpp.leave", "xmpp.say"]))
@@ -362,6 +365,7 @@ impl Scenario for Jumper {
             }
             Told::Resumed => {
                 ctx.ready();
+                ctx.count(RESUMED, 1);
                 ctx.ledger().resumed();
                 match bot.place {
                     Place::Inside => ctx.think(&self.pause),
