@@ -1,0 +1,125 @@
+//! Connections that are lost in mid-run: by a server that restarts, and by a wire that is cut.
+
+use std::time::{Duration, Instant};
+
+use densebots_engine::{Backoff, Command, Plan, Report, Run, Snapshot};
+use densebots_tests::servers::{Make, Server};
+
+use crate::ground::{Bots, accounts, at_both, counter, endpoint, op};
+use crate::relay::Relay;
+
+const BOTS: u32 = 20;
+/// Longer than anything here takes; runs are ended when they have shown what they should.
+const LASTING: Duration = Duration::from_secs(120);
+/// The run was given up: it does not come to what it should.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Jumpers that come back as often as it takes, and talk a lot in one room each.
+fn steadfast(server: &Server, family: &str, management: &str) -> Bots {
+    let mut bots = Bots::jump(server, family, BOTS).set("management", management).lasting(LASTING);
+    bots = bots.set("rooms", "4").set("pause", "100ms..300ms").set("says", "250");
+    let soon = Duration::from_millis(100);
+    bots.plan.reconnect = Backoff { first: soon, cap: 5 * soon, give_up: None };
+    bots
+}
+
+/// Waits until the run looks like that.
+fn until(run: &Run, what: &str, reached: impl Fn(&Snapshot) -> bool) {
+    let begun = Instant::now();
+    let mut last = None;
+    while begun.elapsed() < PATIENCE {
+        let Some(snapshot) = run.snapshot(Duration::from_secs(1)) else { continue };
+        if reached(&snapshot) {
+            return;
+        }
+        last = Some(snapshot.report.total);
+    }
+    panic!("not {what} in time: {last:?}");
+}
+
+fn all_online(run: &Run) {
+    until(run, "all online", |now| now.second.population.online == u64::from(BOTS));
+}
+
+fn said(run: &Run, more: u64) {
+    let mut from = None;
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let Some(snapshot) = run.snapshot(Duration::from_secs(1)) else { continue };
+        let now = snapshot.report.total.delivery.delivered;
+        if now >= *from.get_or_insert(now) + more {
+            return;
+        }
+    }
+    panic!("nothing is said: {from:?}");
+}
+
+/// Drains it, and looks at what every run has to have come to.
+fn end(run: Run) -> Report {
+    run.command(Command::Drain).expect("it runs");
+    let report = run.finish();
+    assert_eq!(report.bots.population.done, u64::from(BOTS), "{:?}", report.bots);
+    let losses = &report.total.losses;
+    let opened = losses.iter().filter(|loss| loss.lost.opened);
+    let sum = opened.fold((0, 0), |sum, loss| (sum.0 + loss.count, sum.1 + loss.recovered));
+    assert_eq!(sum, (u64::from(BOTS), u64::from(BOTS)), "each lost one and came back: {losses:?}");
+    let delivery = &report.total.delivery;
+    let wrong = [delivery.missing, delivery.duplicated, delivery.reordered, delivery.late];
+    assert_eq!((wrong, delivery.foreign), ([0; 4], 0), "{delivery:?}");
+    report
+}
+
+#[test]
+fn all_come_back_to_a_server_that_restarts() {
+    for make in Make::ALL {
+        let Some(server) = Server::start(make) else { continue };
+        let runs = ["off", "resume"].map(|management| {
+            accounts(&server, management, BOTS);
+            steadfast(&server, management, management).start()
+        });
+        runs.iter().for_each(all_online);
+        runs.iter().for_each(|run| said(run, 100));
+        server.restart();
+        runs.iter().for_each(all_online);
+        runs.iter().for_each(|run| said(run, 100));
+        for run in runs {
+            let report = end(run);
+            assert_eq!(report.bots.min_online, 0, "everybody was away");
+            // The server that comes back knows no stream of the one that went.
+            assert_eq!(counter(&report, "xmpp.resumed"), 0);
+            let twice = 2 * u64::from(BOTS);
+            assert_eq!(op(&report, "xmpp.login").1, twice);
+            assert_eq!(op(&report, "xmpp.presence").1, twice);
+            println!("{make:?} {:?} {:?}", report.total.losses, report.total.delivery);
+        }
+    }
+}
+
+#[test]
+fn streams_are_resumed_over_a_new_wire_and_owe_every_message() {
+    at_both(|server| {
+        accounts(server, "wire", BOTS);
+        let relay = Relay::to(server.plain());
+        let mut bots = steadfast(server, "wire", "resume");
+        bots.plan = Plan { endpoints: vec![endpoint(relay.at())], ..bots.plan };
+        let run = bots.start();
+        all_online(&run);
+        said(&run, 100);
+        assert_eq!(relay.cut(), BOTS as usize);
+        until(&run, "resumed", |now| {
+            let recovered = now.report.total.losses.iter().map(|loss| loss.recovered);
+            recovered.sum::<u64>() == u64::from(BOTS)
+        });
+        said(&run, 100);
+        let report = end(run);
+        println!("{:?} {:?} {:?}", server.make, report.total.losses, report.total.delivery);
+        assert_eq!(counter(&report, "xmpp.resumed"), u64::from(BOTS));
+        assert_eq!(op(&report, "xmpp.login").1, 2 * u64::from(BOTS));
+        assert_eq!(op(&report, "xmpp.presence").1, u64::from(BOTS), "nobody logs in anew");
+        assert_eq!(op(&report, "xmpp.join").1, u64::from(BOTS), "nobody has left the room");
+        let delivery = &report.total.delivery;
+        assert_eq!((delivery.excused, delivery.bounced), (0, 0), "{delivery:?}");
+        let closed = delivery.delivered + delivery.unresolved;
+        assert_eq!(closed, delivery.expected, "{delivery:?}");
+    });
+}
