@@ -150,6 +150,9 @@ impl Summary<'_> {
             Table::headed(&["latency", "p50", "p95", "p99", "p99.9", "max", "service p99"]);
         for ((name, op), total) in names.iter().zip(&figures.meter.ops).zip(&self.report.total.ops)
         {
+            if total.begun + total.dropped == 0 {
+                continue; // not every target needs every phase
+            }
             let whole = [op.ok + op.failed + op.timed_out, op.ok, op.failed, op.timed_out];
             let mut row = vec![name.clone(), per_second(figures.a_second(op.begun + op.dropped))];
             row.extend(whole.into_iter().chain([op.dropped, op.cut]).map(grouped));
@@ -162,7 +165,11 @@ impl Summary<'_> {
                     grouped((total.ok + total.failed + total.timed_out).saturating_sub(whole[0])),
                 ]);
             }
-            latencies.row(self.latency(name, op, figures));
+            latencies.row(match op.begun {
+                // Such as logins, of which there are none in the measure window.
+                0 if figures.windowed => self.latency(&format!("{name}, outside"), total, figures),
+                _ => self.latency(name, op, figures),
+            });
         }
         lines.push(String::new());
         lines.extend(counts.lines(""));

@@ -149,6 +149,9 @@ fn latencies(op: &OpMeter) -> String {
     format!("p50 {}  p99 {}  max {}", at(0.5), at(0.99), micros(op.latency.max()))
 }
 
+/// A line names its ops also when nothing of them ended, unless there are more than these.
+const OPS_ALWAYS: usize = 3;
+
 /// One second in one line.
 fn line(snapshot: &Snapshot) -> String {
     let (population, report) = (snapshot.second.population, &snapshot.report);
@@ -167,6 +170,9 @@ fn line(snapshot: &Snapshot) -> String {
         per_second(heard(snapshot)),
     );
     for (name, op) in report.names.ops.iter().zip(&snapshot.second.ops) {
+        if report.names.ops.len() > OPS_ALWAYS && op.latency.count() == 0 {
+            continue;
+        }
         text.push_str(&format!("  {name} {}", latencies(op)));
     }
     if let Some(ledger) = delivery(snapshot) {

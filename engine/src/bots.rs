@@ -140,6 +140,8 @@ impl Cold {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flight {
     pub(crate) op: Op,
+    /// Which of several of the same name; 0 where there is no need to tell them apart.
+    pub(crate) nth: u16,
     /// How long it may take, from `due`, in milliseconds.
     pub(crate) patience_ms: u32,
     /// When it was meant to begin. `Time::NEVER`: no op is in flight.
@@ -150,7 +152,7 @@ pub(crate) struct Flight {
 
 impl Flight {
     pub(crate) const NONE: Flight =
-        Flight { op: Op(0), patience_ms: 0, due: Time::NEVER, flushed: Time::NEVER };
+        Flight { op: Op(0), nth: 0, patience_ms: 0, due: Time::NEVER, flushed: Time::NEVER };
 
     pub(crate) fn is_some(&self) -> bool {
         self.due != Time::NEVER
@@ -196,9 +198,9 @@ impl Core {
         }
     }
 
-    /// Takes out the oldest op in flight of this name.
-    pub(crate) fn end(&mut self, op: Op) -> Option<Flight> {
-        self.take_flight(|flight| flight.op == op)
+    /// Takes out the oldest op in flight of this name, or this one of them.
+    pub(crate) fn end(&mut self, op: Op, nth: Option<u16>) -> Option<Flight> {
+        self.take_flight(|flight| flight.op == op && nth.is_none_or(|nth| flight.nth == nth))
     }
 
     pub(crate) fn take_flight(&mut self, wanted: impl Fn(&Flight) -> bool) -> Option<Flight> {

@@ -189,13 +189,23 @@ impl<S: Scenario> Ctx<'_, S> {
 
     /// An op begins, meant for `ctx.due`, and may take so long.
     pub fn begin_within(&mut self, op: Op, patience: Duration) {
+        self.begin_flight(op, 0, patience);
+    }
+
+    /// An op begins of which the bot may have several in flight: `nth` tells them apart when they
+    /// end in another order. It may take the plan's request timeout.
+    pub fn begin_nth(&mut self, op: Op, nth: u16) {
+        self.begin_flight(op, nth, self.desk.plan.request_timeout);
+    }
+
+    fn begin_flight(&mut self, op: Op, nth: u16, patience: Duration) {
         let patience_ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
         let due = if self.desk.plan.has(crate::planted::Bug::LatencyFromNow) {
             self.now
         } else {
             self.due
         };
-        self.core.begin(Flight { op, patience_ms, due, flushed: Time::NEVER });
+        self.core.begin(Flight { op, nth, patience_ms, due, flushed: Time::NEVER });
         self.desk.begun.push((self.desk.key, self.core.generation));
         self.desk.meter.op(op).begun += 1;
     }
@@ -203,16 +213,26 @@ impl<S: Scenario> Ctx<'_, S> {
     /// An op succeeded. Returns its latency from `due`; `None` (and counted as late) if no such
     /// op is in flight, because it timed out or never began.
     pub fn end(&mut self, op: Op) -> Option<Duration> {
-        self.ended(op, true)
+        self.ended(op, None, true)
+    }
+
+    /// That one of several succeeded, which began with [`Ctx::begin_nth`].
+    pub fn end_nth(&mut self, op: Op, nth: u16) -> Option<Duration> {
+        self.ended(op, Some(nth), true)
     }
 
     /// An op failed.
     pub fn fail(&mut self, op: Op) -> Option<Duration> {
-        self.ended(op, false)
+        self.ended(op, None, false)
     }
 
-    fn ended(&mut self, op: Op, ok: bool) -> Option<Duration> {
-        let Some(flight) = self.core.end(op) else {
+    /// That one of several failed.
+    pub fn fail_nth(&mut self, op: Op, nth: u16) -> Option<Duration> {
+        self.ended(op, Some(nth), false)
+    }
+
+    fn ended(&mut self, op: Op, nth: Option<u16>, ok: bool) -> Option<Duration> {
+        let Some(flight) = self.core.end(op, nth) else {
             self.desk.meter.op(op).late += 1;
             return None;
         };

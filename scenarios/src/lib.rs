@@ -15,12 +15,18 @@ use densebots_engine::{
 pub mod accounts;
 pub mod chat;
 pub mod echo;
+pub mod echobot;
 pub mod idle;
 pub mod jumper;
+pub mod login_storm;
+pub mod one_to_one;
 mod phrases;
+mod refusals;
+pub mod rooms;
 mod settings;
 pub mod talk;
 pub mod target;
+pub mod xmpp_idle;
 
 pub use settings::{Parameter, SettingError, Settings, duration_of};
 
@@ -118,6 +124,63 @@ pub const BUILTIN: &[Builtin] = &[
         bytes_per_bot: 320,
         start: |settings, plan, observer| {
             begin(jumper::Jumper::from(settings, &plan)?, plan, observer)
+        },
+    },
+    Builtin {
+        name: "rooms",
+        about: "chat bots that are in several rooms at once and speak in each at a pace",
+        parameters: &rooms::PARAMETERS,
+        target: target::Speaks::Xmpp,
+        traffic: rooms::Rooms::traffic,
+        bytes_per_bot: 1500,
+        start: |settings, plan, observer| {
+            begin(rooms::Rooms::from(settings, &plan)?, plan, observer)
+        },
+    },
+    Builtin {
+        name: "one-to-one",
+        about: "chat bots that write to their neighbours by id, one after another",
+        parameters: &one_to_one::PARAMETERS,
+        target: target::Speaks::Xmpp,
+        traffic: |settings, _| one_to_one::OneToOne::traffic(settings),
+        bytes_per_bot: 320,
+        start: |settings, plan, observer| {
+            begin(one_to_one::OneToOne::from(settings, &plan)?, plan, observer)
+        },
+    },
+    Builtin {
+        name: "echobot",
+        about: "chat bots that answer every message to them alone with its own words",
+        parameters: &chat::PARAMETERS,
+        target: target::Speaks::Xmpp,
+        traffic: |_, _| Ok(Traffic::default()),
+        bytes_per_bot: 280,
+        start: |settings, plan, observer| {
+            begin(echobot::Echobot::from(settings, &plan)?, plan, observer)
+        },
+    },
+    Builtin {
+        name: "login-storm",
+        about: "users that log in, leave, and come again",
+        parameters: &login_storm::PARAMETERS,
+        target: target::Speaks::Xmpp,
+        traffic: |_, _| Ok(Traffic::default()),
+        bytes_per_bot: 280,
+        start: |settings, plan, observer| {
+            let storm = login_storm::LoginStorm::from(settings, &plan)?;
+            let plan = storm.plan(plan);
+            begin(storm, plan, observer)
+        },
+    },
+    Builtin {
+        name: "xmpp-idle",
+        about: "users that log in and stay silent",
+        parameters: &chat::PARAMETERS,
+        target: target::Speaks::Xmpp,
+        traffic: |_, _| Ok(Traffic::default()),
+        bytes_per_bot: 256,
+        start: |settings, plan, observer| {
+            begin(xmpp_idle::XmppIdle::from(settings, &plan)?, plan, observer)
         },
     },
 ];

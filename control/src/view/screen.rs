@@ -23,6 +23,9 @@ pub(super) fn lines(
     let mut lines = vec![progress(frame, snapshot), bots(snapshot), traffic(snapshot)];
     for (name, op) in snapshot.report.names.ops.iter().zip(&snapshot.second.ops) {
         let errors = op.failed + op.timed_out + op.dropped;
+        if snapshot.report.names.ops.len() > super::OPS_ALWAYS && op.latency.count() + errors == 0 {
+            continue;
+        }
         let mut text = row(name, &super::latencies(op));
         if errors > 0 {
             let _ = write!(

@@ -1,0 +1,428 @@
+//! Users that are in several rooms at once, and say something in each at a pace.
+//!
+//! ```text
+//!               its creator: at once
+//!               others: when it is open,          own presence
+//!   away -> out --or patience is over--> entering ------------> inside: speaks at the pace
+//!     ^      ^                              | refused              | thrown out
+//!     |      +------------ later -----------+----------------------+
+//!     +-- lost (from everywhere)
+//!
+//!   a room: first to come --201, configures--> asked --result--> open: the others are told
+//! ```
+//! Which user is in which rooms and who makes them follows from the ids (`rooms/places.rs`). Who
+//! waits for a room asks its creator by mail, and is told when it is open. A creator that does
+//! not come is not waited for longer than `patience`: whoever comes first makes the room.
+
+use std::time::Duration;
+
+use densebots_engine::{
+    BotId, Counter, Ctx, GroupId, Letter, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Time,
+};
+use densebots_protocols::xmpp::{Event, History, Stanza, Xmpp};
+
+use crate::accounts::Pattern;
+use crate::chat::{self, Chat, Stay, Told};
+use crate::{Parameter, SettingError, Settings, Traffic, phrases, refusals};
+
+mod hears;
+mod places;
+use places::Places;
+
+/// What can be set, beside what all XMPP scenarios have.
+pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
+    Parameter { name: "rooms-per-bot", default: "10", about: "rooms that each bot is in" },
+    Parameter { name: "bots-per-room", default: "20", about: "bots that are in each room" },
+    Parameter {
+        name: "room-names",
+        default: "room{id}",
+        about: "names of rooms by number: {id}, or {id:06} with zeros",
+    },
+    Parameter { name: "senders", default: "all", about: "all, or one: who made a room speaks" },
+    Parameter { name: "pace", default: "60s", about: "between messages of a bot in one room" },
+    Parameter { name: "messages", default: "1000", about: "of a bot in one room; 0: no end" },
+    Parameter { name: "entry", default: "1s", about: "between two rooms that a bot enters" },
+    Parameter {
+        name: "patience",
+        default: "10s",
+        about: "the wait for a room's creator, and after a refusal",
+    },
+    Parameter {
+        name: "phrases",
+        default: "",
+        about: "a text file, a phrase a line; else built-in",
+    },
+]);
+
+const JOIN: Op = Op(chat::OWN);
+/// From the presence that says a room is new until it is configured.
+const CREATE: Op = Op(chat::OWN + 1);
+/// From the moment a message was due until its sender hears it.
+const SAY: Op = Op(chat::OWN + 2);
+
+/// Rooms that bots made.
+const CREATED: Counter = Counter(0);
+/// Bots that a room threw out.
+const THROWN_OUT: Counter = Counter(1);
+/// Joins that came while a room was not open yet.
+const LOCKED: Counter = Counter(2);
+/// Refusals, by condition.
+const REFUSED: u16 = 3;
+
+/// Rooms of one bot: each is a seat in its memory, walked when one of them is due.
+const SEATS_MAX: u64 = 256;
+/// Rooms in all: each has a name that is kept.
+const ROOMS_MAX: u64 = 1_000_000;
+/// How often a join is tried again, with another nick or because the room is not open yet.
+const TRIES_MAX: u8 = 20;
+/// The pause before a room is tried again that is not open yet.
+const UNLOCKING: Duration = Duration::from_secs(1);
+
+/// What all bots share.
+pub struct Rooms {
+    chat: Chat,
+    first_id: u32,
+    places: Places,
+    rooms: Vec<Room>,
+    phrases: Vec<Box<str>>,
+    one_sender: bool,
+    pace: Duration,
+    messages: u32,
+    entry: Duration,
+    patience: Duration,
+}
+
+struct Room {
+    address: Box<str>,
+    group: GroupId,
+}
+
+/// One bot.
+pub struct Bot {
+    stay: Stay,
+    seats: Box<[Seat]>,
+    online: bool,
+}
+
+const _: () = assert!(size_of::<Bot>() <= 40 && size_of::<Seat>() <= 32);
+
+/// A bot in one of its rooms.
+struct Seat {
+    /// When it tries to enter, or the try is over.
+    entry: Time,
+    /// When its next message is due, whether it is inside then or not.
+    say: Time,
+    room: u32,
+    /// Messages that were due so far.
+    said: u32,
+    place: Place,
+    /// Refusals of this entry.
+    tries: u8,
+    /// Which nick it has: some may be taken.
+    nick: u8,
+    /// The room has told its subject: from here on nothing is history.
+    settled: bool,
+    /// The room is configured.
+    open: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Out,
+    Entering,
+    Inside,
+}
+
+/// What bots tell each other of a room.
+#[derive(Clone, Copy, Debug)]
+pub enum Mail {
+    /// To its creator: is it open?
+    Ask(u32),
+    /// It is.
+    Open(u32),
+}
+
+impl Seat {
+    fn new(room: u32) -> Seat {
+        Seat {
+            entry: Time::NEVER,
+            say: Time::NEVER,
+            room,
+            said: 0,
+            place: Place::Out,
+            tries: 0,
+            nick: 0,
+            settled: false,
+            open: false,
+        }
+    }
+
+    /// It is not in the room, and tries to get in again then.
+    fn out(&mut self, again: Time) {
+        (self.place, self.entry, self.settled, self.open) = (Place::Out, again, false, false);
+    }
+}
+
+impl Rooms {
+    /// From what was set.
+    pub fn from(settings: &Settings, plan: &Plan) -> Result<Rooms, SettingError> {
+        let chat = Chat::from(settings, plan)?;
+        let one_sender = match settings.text("senders") {
+            "all" => false,
+            "one" => true,
+            _ => return Err(settings.fault("senders", "all or one")),
+        };
+        let places = places(settings)?;
+        let messages = settings.number("messages", 0..=u32::MAX.into(), "a number of messages")?;
+        Ok(Rooms {
+            rooms: rooms(settings, plan, places, &chat)?,
+            first_id: plan.first_id,
+            places,
+            phrases: phrases::read(settings)?,
+            one_sender,
+            pace: pace(settings)?,
+            messages: messages as u32,
+            entry: settings.duration("entry")?,
+            patience: settings.duration("patience")?,
+            chat,
+        })
+    }
+
+    /// The traffic of one bot once it is in all its rooms.
+    pub fn traffic(settings: &Settings, bots: u64) -> Result<Traffic, SettingError> {
+        let (Places { rooms, users }, pace) = (places(settings)?, pace(settings)?.as_secs_f64());
+        let users = users.min(bots.max(1)) as f64;
+        let senders = if settings.text("senders") == "one" { 1.0 } else { users };
+        let messages = rooms as f64 / pace;
+        Ok(Traffic { sends: messages * senders / users, hears: messages * senders, bytes: 250 })
+    }
+
+    /// The number of a bot, from 0. Bots beyond the plan's go where others are.
+    fn user(&self, id: BotId) -> u64 {
+        let all = self.rooms.len() as u64 / self.places.rooms * self.places.users;
+        u64::from(id.0 - self.first_id) % all.max(1)
+    }
+
+    fn id_of(&self, user: u64) -> BotId {
+        BotId(self.first_id + user as u32)
+    }
+
+    fn creates(&self, id: BotId, room: u32) -> bool {
+        self.places.creator_of(u64::from(room)) == self.user(id)
+    }
+
+    fn nick(&self, seat: &Seat, id: BotId) -> String {
+        let name = self.chat.name(id);
+        if seat.nick == 0 { name } else { format!("{name}-{}", seat.nick) }
+    }
+
+    /// Which of the bot's rooms a stanza comes from.
+    fn seat_of(&self, bot: &Bot, stanza: &Stanza<'_>) -> Option<usize> {
+        let from = stanza.from()?;
+        let group = GroupId::named(from.split('/').next()?);
+        bot.seats.iter().position(|seat| self.rooms[seat.room as usize].group == group)
+    }
+
+    /// The bot has logged in: one room after another, the bot's own first.
+    fn begin(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        for (nth, seat) in (0..).zip(&mut bot.seats) {
+            let own = self.creates(ctx.id, seat.room);
+            let wait = if own { Duration::ZERO } else { self.patience };
+            seat.out(ctx.now + wait + self.entry * nth);
+            (seat.tries, seat.nick) = (0, 0);
+            if !own {
+                let creator = self.places.creator_of(u64::from(seat.room));
+                ctx.send_to(self.id_of(creator), Mail::Ask(seat.room));
+            }
+        }
+    }
+
+    /// The bot is in this room, and speaks there from now on.
+    fn inside(&self, seat: &mut Seat, ctx: &mut Ctx<'_, Self>) {
+        (seat.place, seat.entry, seat.tries) = (Place::Inside, Time::NEVER, 0);
+        let speaks = !self.one_sender || self.creates(ctx.id, seat.room);
+        if speaks && seat.said == 0 && seat.say == Time::NEVER {
+            seat.say = ctx.now + crate::first_pause(self.pace, ctx.rng().fraction());
+        }
+    }
+
+    fn enter(&self, bot: &mut Bot, nth: usize, ctx: &mut Ctx<'_, Self>) {
+        let seat = &mut bot.seats[nth];
+        seat.place = Place::Entering;
+        // The op ends by then, whatever comes of it.
+        seat.entry = ctx.now + ctx.plan().request_timeout;
+        let (room, nick) = (&self.rooms[seat.room as usize].address, self.nick(seat, ctx.id));
+        ctx.begin_nth(JOIN, nth as u16);
+        ctx.send(|session, out| session.join(room, &nick, None, History::None, out));
+    }
+
+    fn speak(&self, bot: &mut Bot, nth: usize, ctx: &mut Ctx<'_, Self>) {
+        let seat = &mut bot.seats[nth];
+        let online = bot.online && seat.place == Place::Inside;
+        seat.said = seat.said.wrapping_add(1);
+        let over = self.messages > 0 && seat.said >= self.messages;
+        seat.say = if over { Time::NEVER } else { seat.say + self.pace };
+        if !online {
+            return ctx.drop_load(SAY); // meant to be said, could not be: counted, not skipped
+        }
+        let phrase = &self.phrases[ctx.rng().below(self.phrases.len() as u64) as usize];
+        let room = &self.rooms[seat.room as usize];
+        let message = ctx.ledger().sent(room.group);
+        ctx.begin_nth(SAY, message.sequence as u16);
+        ctx.send(|session, out| {
+            session.groupchat(&room.address, message.text().as_str(), phrase, out);
+        });
+    }
+
+    /// Wakes the bot when the next thing is due in any of its rooms.
+    fn arm(bot: &Bot, ctx: &mut Ctx<'_, Self>) {
+        let moments = bot.seats.iter().map(|seat| {
+            let entry = if bot.online { seat.entry } else { Time::NEVER };
+            entry.min(seat.say)
+        });
+        ctx.wake_at(moments.min().unwrap_or(Time::NEVER));
+    }
+}
+
+impl Scenario for Rooms {
+    type Session = Xmpp;
+    type Bot = Bot;
+    type Mail = Mail;
+
+    fn names(&self) -> Names {
+        let counters = ["created", "thrown_out", "locked"].map(|name| format!("rooms.{name}"));
+        Names {
+            counters: counters.into_iter().chain(refusals::names()).collect(),
+            ..Names::ops(&chat::ops(["xmpp.join", "xmpp.create", "xmpp.say"]))
+        }
+    }
+
+    fn bot(&self, id: BotId, _: Role, _: &mut Rng) -> Bot {
+        let rooms = self.places.rooms_of(self.user(id));
+        let seats = rooms.map(|room| Seat::new(room as u32)).collect();
+        Bot { stay: Stay::default(), seats, online: false }
+    }
+
+    fn session(&self, id: BotId, bot: &mut Bot, _: Link) -> Xmpp {
+        self.chat.session(id, &mut bot.stay)
+    }
+
+    fn on_open(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {
+        self.chat.opened(&mut bot.stay, ctx);
+    }
+
+    fn on_event(&self, bot: &mut Bot, event: Event<'_>, ctx: &mut Ctx<'_, Self>) {
+        match (self.chat.hear(&mut bot.stay, &event, ctx), event) {
+            (Told::Online, _) => {
+                bot.online = true;
+                ctx.ready();
+                self.begin(bot, ctx);
+            }
+            (Told::Resumed, _) => {
+                bot.online = true;
+                ctx.ready();
+                ctx.ledger().resumed();
+                let entering = bot.seats.iter_mut().filter(|seat| seat.place == Place::Entering);
+                entering.for_each(|seat| seat.out(ctx.now));
+            }
+            (Told::Other, Event::Presence(presence)) => self.presence(bot, &presence, ctx),
+            (Told::Other, Event::Iq(iq)) => self.answered(bot, &iq, ctx),
+            (Told::Other, Event::Message(message)) => {
+                return self.message(bot, &message, ctx); // makes nothing due
+            }
+            _ => return,
+        }
+        Self::arm(bot, ctx);
+    }
+
+    fn on_wake(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        if ctx.draining() {
+            return;
+        }
+        for nth in 0..bot.seats.len() {
+            let seat = &bot.seats[nth];
+            let (entry, say) = (seat.entry, seat.say);
+            if bot.online && entry <= ctx.now && seat.place != Place::Inside {
+                ctx.due = entry;
+                self.enter(bot, nth, ctx);
+            }
+            if say <= ctx.now {
+                ctx.due = say;
+                self.speak(bot, nth, ctx);
+            }
+        }
+        Self::arm(bot, ctx);
+    }
+
+    fn on_mail(&self, bot: &mut Bot, letter: &Letter<Mail>, ctx: &mut Ctx<'_, Self>) {
+        let (Mail::Ask(room) | Mail::Open(room)) = letter.body;
+        let Some(seat) = bot.seats.iter_mut().find(|seat| seat.room == room) else { return };
+        match letter.body {
+            Mail::Ask(_) if seat.open => drop(ctx.send_to(letter.from, Mail::Open(room))),
+            Mail::Ask(_) => {}
+            Mail::Open(_) if bot.online && seat.place == Place::Out => {
+                let soon = ctx.now + crate::first_pause(self.entry, ctx.rng().fraction());
+                seat.entry = seat.entry.min(soon);
+                Self::arm(bot, ctx);
+            }
+            Mail::Open(_) => {}
+        }
+    }
+
+    fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {
+        self.chat.secured(&mut bot.stay, ctx);
+    }
+
+    fn salvage(&self, bot: &mut Bot, session: Xmpp) {
+        bot.stay.salvage(session);
+    }
+
+    fn on_lost(&self, bot: &mut Bot, _: Link, _: &Lost, ctx: &mut Ctx<'_, Self>) {
+        bot.online = false;
+        if !bot.stay.resumes() {
+            bot.seats.iter_mut().for_each(|seat| seat.out(Time::NEVER));
+        }
+        Self::arm(bot, ctx);
+        ctx.redial();
+    }
+
+    fn on_silent(&self, _: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) -> bool {
+        ctx.send(|session, out| session.ping("", "alive", out))
+    }
+}
+
+fn places(settings: &Settings) -> Result<Places, SettingError> {
+    Ok(Places {
+        rooms: settings.number("rooms-per-bot", 1..=SEATS_MAX, "a number from 1 to 256")?,
+        users: settings.number("bots-per-room", 1..=ROOMS_MAX, "a number from 1 to 1,000,000")?,
+    })
+}
+
+fn pace(settings: &Settings) -> Result<Duration, SettingError> {
+    let pace = settings.duration("pace")?;
+    if pace.is_zero() { Err(settings.fault("pace", "a time above zero")) } else { Ok(pace) }
+}
+
+fn rooms(
+    settings: &Settings,
+    plan: &Plan,
+    places: Places,
+    chat: &Chat,
+) -> Result<Vec<Room>, SettingError> {
+    let count = places.count(plan.load.bots_max().max(1));
+    if count > ROOMS_MAX {
+        let why = format!("that makes {count} rooms, of at most {ROOMS_MAX}");
+        return Err(settings.wrong("rooms-per-bot", why));
+    }
+    let names = Pattern::of(settings.text("room-names")).map_err(|why| {
+        settings.wrong("room-names", format!("column {}: {}", why.column, why.why))
+    })?;
+    if count > 1 && !names.has_id() {
+        return Err(settings.fault("room-names", "a pattern with {id}"));
+    }
+    let room = |nth| {
+        let address = format!("{}@{}", names.fill(nth), chat.muc).to_lowercase();
+        Room { group: GroupId::named(&address), address: address.into() }
+    };
+    Ok((0..count as u32).map(room).collect())
+}
