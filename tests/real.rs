@@ -1,6 +1,8 @@
 //! Against real servers: Prosody and ejabberd on loopback.
 #![allow(missing_docs, unreachable_pub)]
 
+#[path = "real/chats.rs"]
+mod chats;
 #[path = "real/differential.rs"]
 mod differential;
 #[path = "real/ground.rs"]

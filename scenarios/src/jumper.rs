@@ -23,7 +23,7 @@ use densebots_protocols::xmpp::{
 
 use crate::accounts::Pattern;
 use crate::chat::{self, Chat, Stay, Told};
-use crate::{Parameter, SettingError, Settings, Traffic, phrases};
+use crate::{Parameter, SettingError, Settings, Traffic, phrases, refusals};
 
 /// What can be set, beside what all XMPP scenarios have.
 pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
@@ -61,7 +61,7 @@ const CREATED: Counter = Counter(0);
 const THROWN_OUT: Counter = Counter(1);
 /// Streams that went on over a new connection, where other bots log in anew.
 const RESUMED: Counter = Counter(2);
-/// Refusals, by condition, in the order of [`StanzaCondition::ALL`].
+/// Refusals, by condition.
 const REFUSED: u16 = 3;
 
 /// How often a join is tried again, with another nick or because the room is not open yet.
@@ -214,7 +214,7 @@ impl Jumper {
         match (bot.place, presence.kind()) {
             (Place::Entering, Kind::Available) => {
                 if muc.says(STATUS_CREATED) && !self.create {
-                    ctx.count(refusal(StanzaCondition::ItemNotFound), 1);
+                    ctx.count(refusals::counter(REFUSED, StanzaCondition::ItemNotFound), 1);
                     ctx.fail(JOIN);
                     return self.leave(bot, ctx);
                 }
@@ -251,9 +251,8 @@ impl Jumper {
         if bot.place != Place::Entering || !self.is_here(bot, presence) {
             return;
         }
-        let error = presence.error();
-        let condition = error.map_or(StanzaCondition::Unknown, |error| error.condition());
-        ctx.count(refusal(condition), 1);
+        let condition = refusals::condition(presence);
+        ctx.count(refusals::counter(REFUSED, condition), 1);
         bot.tries = bot.tries.saturating_add(1);
         let again = bot.tries < TRIES_MAX && ctx.in_flight(JOIN);
         match condition {
@@ -264,7 +263,8 @@ impl Jumper {
             _ => {
                 ctx.fail(JOIN);
                 bot.place = Place::Out;
-                let wait = error.and_then(|error| error.remedy()) == Some(Remedy::Wait);
+                let remedy = presence.error().and_then(|error| error.remedy());
+                let wait = remedy == Some(Remedy::Wait);
                 ctx.wake_in(if wait { 2 * self.patience } else { self.patience });
             }
         }
@@ -274,8 +274,7 @@ impl Jumper {
         let id = message.id().unwrap_or_default();
         let known = ctx.ledger().read(id.as_bytes());
         if message.kind() == Kind::Error {
-            let condition = message.error().map_or(StanzaCondition::Unknown, |e| e.condition());
-            ctx.count(refusal(condition), 1);
+            ctx.count(refusals::counter(REFUSED, refusals::condition(message)), 1);
             if let Some(known) = known {
                 ctx.ledger().bounced(known);
                 ctx.fail(SAY);
@@ -321,14 +320,9 @@ impl Scenario for Jumper {
     type Mail = ();
 
     fn names(&self) -> Names {
-        let refused = StanzaCondition::ALL.iter();
         let counters = ["jumper.rooms_created", "jumper.thrown_out", "xmpp.resumed"];
         Names {
-            counters: counters
-                .into_iter()
-                .map(str::to_owned)
-                .chain(refused.map(|condition| format!("xmpp.refused.{}", condition.name())))
-                .collect(),
+            counters: counters.into_iter().map(str::to_owned).chain(refusals::names()).collect(),
             ..Names::ops(&chat::ops(["xmpp.join", "xmpp.leave", "xmpp.say"]))
         }
     }
@@ -429,13 +423,6 @@ impl Scenario for Jumper {
     fn on_silent(&self, _: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) -> bool {
         ctx.send(|session, out| session.ping("", "alive", out))
     }
-}
-
-/// The counter of refusals for this condition.
-fn refusal(condition: StanzaCondition) -> Counter {
-    let undefined = [condition, StanzaCondition::UndefinedCondition];
-    let nth = |wanted| StanzaCondition::ALL.iter().position(|&known| known == wanted);
-    Counter(REFUSED + undefined.into_iter().find_map(nth).unwrap_or(0) as u16)
 }
 
 fn pause(settings: &Settings) -> Result<(Duration, Duration), SettingError> {

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use densebots_engine::{
-    Arrival, Backoff, DialTls, Endpoint, Load, Plan, Report, Run, Terms, Tls, Trust,
+    Arrival, Backoff, DialTls, Endpoint, Load, Plan, Report, Run, Snapshot, Terms, Tls, Trust,
 };
 use densebots_scenarios::{Settings, find};
 use densebots_tests::servers::{Make, Server, shared};
+
+/// A run that takes longer to look as it should is given up.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// A run that is still to start.
 pub(crate) struct Bots {
@@ -19,16 +22,15 @@ pub(crate) struct Bots {
 }
 
 impl Bots {
-    /// So many jumpers, with accounts of the family. What makes them differ from those of other
-    /// tests at the same server is set: accounts, rooms, and the number of the run.
-    pub(crate) fn jump(server: &Server, family: &str, bots: u32) -> Bots {
+    /// So many bots with accounts of the family. What makes them differ from those of other tests
+    /// at the same server is set: accounts, and the number of the run.
+    pub(crate) fn of(scenario: &'static str, server: &Server, family: &str, bots: u32) -> Bots {
         static RUNS: AtomicU32 = AtomicU32::new(1);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let set = BTreeMap::from([
             ("domain", server.domain.clone()),
             ("muc", server.muc.clone()),
             ("names", format!("{family}{{id}}")),
-            ("room-names", format!("{family}_{{id}}")),
         ]);
         let plan = Plan {
             endpoints: vec![endpoint(server.plain())],
@@ -43,7 +45,12 @@ impl Bots {
             ledger: Terms { run, ..Terms::default() },
             ..Plan::default()
         };
-        Bots { scenario: "jumper", set, plan }
+        Bots { scenario, set, plan }
+    }
+
+    /// So many jumpers, with rooms of the family.
+    pub(crate) fn jump(server: &Server, family: &str, bots: u32) -> Bots {
+        Bots::of("jumper", server, family, bots).set("room-names", &format!("{family}_{{id}}"))
     }
 
     /// Sets a parameter.
@@ -101,6 +108,26 @@ pub(crate) fn at_both(check: impl Fn(&Server)) {
     for server in Make::ALL.into_iter().filter_map(shared) {
         check(server);
     }
+}
+
+/// Waits until the run looks like that.
+pub(crate) fn until(run: &Run, what: &str, reached: impl Fn(&Snapshot) -> bool) {
+    let begun = Instant::now();
+    let mut last = None;
+    while begun.elapsed() < PATIENCE {
+        let Some(snapshot) = run.snapshot(Duration::from_secs(1)) else { continue };
+        if reached(&snapshot) {
+            return;
+        }
+        last = Some(snapshot.report.total);
+    }
+    let losses = last.as_ref().map(|total| &total.losses);
+    panic!("not {what} in time: {losses:?}\n{last:?}");
+}
+
+/// Waits until so many bots are online.
+pub(crate) fn online(run: &Run, bots: u32) {
+    until(run, "all online", |now| now.second.population.online == u64::from(bots));
 }
 
 /// Of an op: begun, succeeded.

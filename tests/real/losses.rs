@@ -1,18 +1,17 @@
 //! Connections that are lost in mid-run: by a server that restarts, and by a wire that is cut.
 
-use std::time::{Duration, Instant};
+use std::cell::Cell;
+use std::time::Duration;
 
-use densebots_engine::{Backoff, Command, Plan, Report, Run, Snapshot};
+use densebots_engine::{Backoff, Command, Plan, Report, Run};
 use densebots_tests::servers::{Make, Server};
 
-use crate::ground::{Bots, accounts, at_both, counter, endpoint, op};
+use crate::ground::{Bots, accounts, at_both, counter, endpoint, online, op, until};
 use crate::relay::Relay;
 
 const BOTS: u32 = 20;
 /// Longer than anything here takes; runs are ended when they have shown what they should.
 const LASTING: Duration = Duration::from_secs(120);
-/// The run was given up: it does not come to what it should.
-const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Jumpers that come back as often as it takes, and talk a lot in one room each.
 fn steadfast(server: &Server, family: &str, management: &str) -> Bots {
@@ -23,35 +22,19 @@ fn steadfast(server: &Server, family: &str, management: &str) -> Bots {
     bots
 }
 
-/// Waits until the run looks like that.
-fn until(run: &Run, what: &str, reached: impl Fn(&Snapshot) -> bool) {
-    let begun = Instant::now();
-    let mut last = None;
-    while begun.elapsed() < PATIENCE {
-        let Some(snapshot) = run.snapshot(Duration::from_secs(1)) else { continue };
-        if reached(&snapshot) {
-            return;
-        }
-        last = Some(snapshot.report.total);
-    }
-    panic!("not {what} in time: {last:?}");
-}
-
 fn all_online(run: &Run) {
-    until(run, "all online", |now| now.second.population.online == u64::from(BOTS));
+    online(run, BOTS);
 }
 
+/// Waits until so many more messages were heard.
 fn said(run: &Run, more: u64) {
-    let mut from = None;
-    let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
-        let Some(snapshot) = run.snapshot(Duration::from_secs(1)) else { continue };
-        let now = snapshot.report.total.delivery.delivered;
-        if now >= *from.get_or_insert(now) + more {
-            return;
-        }
-    }
-    panic!("nothing is said: {from:?}");
+    let from = Cell::new(None);
+    until(run, "said", |now| {
+        let now = now.report.total.delivery.delivered;
+        let first = from.get().unwrap_or(now);
+        from.set(Some(first));
+        now >= first + more
+    });
 }
 
 /// Drains it, and looks at what every run has to have come to.

@@ -8,7 +8,7 @@ use densebots_tests::servers::{Make, Server};
 use crate::ground::{Bots, accounts, all_well, at_both, counter, op};
 
 /// What the ledger says is complete, and it had something to say.
-fn complete(server: &Server, report: &Report, messages_min: u64) {
+pub(crate) fn complete(server: &Server, report: &Report, messages_min: u64) {
     let (make, delivery) = (server.make.name(), &report.total.delivery);
     assert_eq!(report.no_ledger(), None, "{make}");
     assert!(delivery.messages >= messages_min, "{make}: {delivery:?}");
