@@ -10,6 +10,7 @@
 //! | `crowd.rs` | bots and the embedded target, and what they weigh |
 //! | `pairs.rs` | alternating pairs and `ratio NAME median min max` |
 //! | `namespace.rs` | a network namespace of one's own |
+//! | `xmpp.rs` | bots that log in and stay, and TLS for both sides |
 //! | `machine.rs` | descriptor tables, processor time, and other system calls |
 #![deny(unsafe_code)]
 #![allow(clippy::disallowed_methods)] // a bench reads the real clock
@@ -23,6 +24,7 @@ pub mod ours;
 pub mod pairs;
 pub mod roles;
 pub mod traffic;
+pub mod xmpp;
 
 #[cfg(test)]
 mod tests;
