@@ -1,17 +1,22 @@
 //! Bots that log in to an XMPP service and stay, and the TLS of both sides of a bench.
 
 use std::io;
+use std::time::Duration;
 
 use densebots_engine::{
-    AcceptTls, BotId, Ctx, DialTls, Identity, Link, Lost, Names, Plan, Rng, Role, Run, Scenario,
-    StartError, Tier, Tls, Trust, start,
+    AcceptTls, Arrival, BotId, Close, Command, Ctx, DialTls, Endpoint, Identity, Link,
+    Load as PlanLoad, Lost, Names, Phase as RunPhase, Plan, Rng, Role, Run, Scenario, StartError,
+    Tier, Tls, Trust, start,
 };
 use densebots_protocols::xmpp::{Event, Xmpp};
 use densebots_scenarios::chat::{self, Chat, Stay, Told};
 use densebots_scenarios::{SettingError, Settings};
 
-use crate::traffic::{value, wrong};
+use crate::machine::processor_time;
+use crate::traffic::{Figures, Load, Phase, value, wrong};
 
+/// The first bot of a run of logins: names of all are of one length then.
+pub const FIRST_ID: u32 = 100_001;
 /// The name of the service, and of its certificate.
 pub const DOMAIN: &str = "localhost";
 
@@ -110,4 +115,47 @@ pub fn dialling(tier: Tier, certificate: &str) -> io::Result<Tls> {
     let trust = Trust::Roots(vec![root.ok_or_else(|| wrong("certificate"))?]);
     let dial = DialTls { name: DOMAIN.to_owned(), trust, identity: None };
     Ok(Tls { tier, dial: Some(dial), ..Tls::default() })
+}
+
+/// Logs all of `load` in with the engine, in this process, on one shard.
+pub fn log_in(load: &Load) -> io::Result<Figures> {
+    let endpoint = |&port: &u16| Endpoint {
+        name: port.to_string(),
+        address: ([127, 0, 0, 1], port).into(),
+        weight: 1,
+    };
+    let plan = Plan {
+        load: PlanLoad::Closed {
+            bots: load.connections as u32,
+            arrival: Arrival::AtOnce,
+            hold: Duration::from_secs(5),
+        },
+        first_id: FIRST_ID,
+        endpoints: load.ports.iter().map(endpoint).collect(),
+        sources: (1..=load.sources).map(|last| [127, 0, 0, last].into()).collect(),
+        shards: 1,
+        close: Close::Rst,
+        drain: Duration::from_secs(1),
+        sample_every: Duration::from_millis(100),
+        ..Plan::default()
+    };
+    let begun = processor_time();
+    let run = Stayer::start(plan)?;
+    let mut connect = Phase::default();
+    while let Some(snapshot) = run.snapshot(Duration::from_secs(30)) {
+        if snapshot.phase == RunPhase::Hold {
+            connect = Phase {
+                count: snapshot.report.bots.peak_online,
+                wall: snapshot.report.ramp,
+                processor: processor_time() - begun,
+            };
+            break;
+        }
+    }
+    _ = run.command(Command::Stop);
+    let report = run.finish();
+    if connect.count != load.connections as u64 {
+        return Err(io::Error::other(report.failures().join("; ")));
+    }
+    Ok(Figures { connect, hold: Phase::default() })
 }

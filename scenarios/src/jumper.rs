@@ -265,9 +265,9 @@ impl Jumper {
     }
 
     fn message(&self, bot: &mut Bot, message: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
-        let id = message.id().unwrap_or_default();
-        let known = ctx.ledger().read(id.as_bytes());
-        if message.kind() == Kind::Error {
+        let [id, kind, from] = message.element().attributes(["id", "type", "from"]);
+        let known = ctx.ledger().read(id.unwrap_or_default().as_bytes());
+        if kind.as_deref() == Some("error") {
             let condition = message.error().map_or(StanzaCondition::Unknown, |e| e.condition());
             ctx.count(refusal(condition), 1);
             if let Some(known) = known {
@@ -276,7 +276,7 @@ impl Jumper {
             }
             return;
         }
-        let from = message.from().unwrap_or_default();
+        let from = from.unwrap_or_default();
         let (address, nick) = from.split_once('/').unwrap_or((&from, ""));
         if !bot.settled {
             if message.delay().is_some() {
