@@ -1,4 +1,5 @@
-//! The bare echo server: the peer that the limit program and the engine are both measured against.
+//! The bare server: the peer that the limit programs and the engine are both measured against. It
+//! sends back what comes, or answers each read with the next of some answers.
 //!
 //! A thread owns a port, an epoll and the connections that come to its port: one wait for a batch,
 //! one read and one write a message. It ends when its standard input does, so it never outlives
@@ -28,9 +29,14 @@ const BUFFER: usize = 64 * 1024;
 /// What ends a connection. A peer that writes and closes gives all of it in one event.
 const ENDS: EventFlags = EventFlags::RDHUP.union(EventFlags::HUP).union(EventFlags::ERR);
 
+/// What the server says to each connection: one of these for each read, then nothing. None at all:
+/// what has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Answers(pub &'static [&'static [u8]]);
+
 /// Serves until standard input ends. Prints first where, as `ports=1,2,3`.
-pub fn run(threads: usize, connections: usize) -> io::Result<()> {
-    let ports = start(threads, connections).iter().map(u16::to_string).collect::<Vec<_>>();
+pub fn run(threads: usize, connections: usize, answers: Answers) -> io::Result<()> {
+    let ports = start(threads, connections, answers).iter().map(u16::to_string).collect::<Vec<_>>();
     let mut out = io::stdout();
     writeln!(out, "ports={}", ports.join(","))?;
     out.flush()?;
@@ -39,12 +45,13 @@ pub fn run(threads: usize, connections: usize) -> io::Result<()> {
 
 /// Starts `threads` threads that serve for as long as the process lives, and answers with their
 /// ports on 127.0.0.1. There is room for `connections` in all; the first fault ends the process.
-pub fn start(threads: usize, connections: usize) -> Vec<u16> {
+pub fn start(threads: usize, connections: usize, answers: Answers) -> Vec<u16> {
     let (listening, ports) = channel();
     for _ in 0..threads {
         let listening = listening.clone();
         thread::spawn(move || {
-            let Err(error) = Port::open(threads, connections, &listening).and_then(Port::serve);
+            let port = Port::open(threads, connections, &listening);
+            let Err(error) = port.and_then(|port| port.serve(answers));
             eprintln!("bare server: {error}");
             process::exit(1);
         });
@@ -56,8 +63,8 @@ pub fn start(threads: usize, connections: usize) -> Vec<u16> {
 struct Port {
     epoll: OwnedFd,
     listener: OwnedFd,
-    /// By descriptor, which is the token as well.
-    conns: Vec<Option<OwnedFd>>,
+    /// By descriptor, which is the token as well; with each, how many reads it has brought.
+    conns: Vec<Option<(OwnedFd, usize)>>,
     buffer: Vec<u8>,
 }
 
@@ -74,7 +81,7 @@ impl Port {
         Ok(Port { epoll, listener, conns: Vec::new(), buffer: vec![0; BUFFER] })
     }
 
-    fn serve(mut self) -> io::Result<std::convert::Infallible> {
+    fn serve(mut self, answers: Answers) -> io::Result<std::convert::Infallible> {
         let mut ready = Vec::with_capacity(READY_MAX);
         loop {
             retry_on_intr(|| epoll::wait(&self.epoll, spare_capacity(&mut ready), None))?;
@@ -82,8 +89,9 @@ impl Port {
                 let (flags, place) = (event.flags, event.data.u64() as usize);
                 if place == self.listener.as_raw_fd() as usize {
                     self.accept()?;
-                } else if let Some(conn) = &self.conns[place]
-                    && (echo(conn, &mut self.buffer).is_err() || flags.intersects(ENDS))
+                } else if let Some((conn, reads)) = &mut self.conns[place]
+                    && (answer(conn, reads, answers, &mut self.buffer).is_err()
+                        || flags.intersects(ENDS))
                 {
                     self.conns[place] = None;
                 }
@@ -106,7 +114,7 @@ impl Port {
             if place >= self.conns.len() {
                 self.conns.resize_with(place + 1, || None);
             }
-            self.conns[place] = Some(conn);
+            self.conns[place] = Some((conn, 0));
         }
         Ok(())
     }
@@ -116,8 +124,13 @@ fn token(of: &OwnedFd) -> EventData {
     EventData::new_u64(of.as_raw_fd() as u64)
 }
 
-/// Sends back what has come. A peer that does not read until its socket is full is cut off.
-fn echo(conn: &OwnedFd, buffer: &mut [u8]) -> io::Result<()> {
+/// Answers what has come. A peer that does not read until its socket is full is cut off.
+fn answer(
+    conn: &OwnedFd,
+    reads: &mut usize,
+    answers: Answers,
+    buffer: &mut [u8],
+) -> io::Result<()> {
     loop {
         let length = match read(conn, &mut *buffer) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -125,7 +138,12 @@ fn echo(conn: &OwnedFd, buffer: &mut [u8]) -> io::Result<()> {
             Err(Errno::AGAIN) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        if write(conn, &buffer[..length])? != length {
+        let said = match answers.0 {
+            [] => &buffer[..length],
+            answers => answers.get(*reads).copied().unwrap_or_default(),
+        };
+        *reads += 1;
+        if !said.is_empty() && write(conn, said)? != said.len() {
             return Err(io::ErrorKind::WriteZero.into());
         }
         if length < buffer.len() {

@@ -5,12 +5,17 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use densebots_engine::{Arrival, Endpoint, Load, Phase, Plan, Report};
-use densebots_scenarios::{Settings, find, serve};
+use densebots_engine::{Arrival, Endpoint, Load, Phase, Plan, Report, Run, Tier};
+use densebots_protocols::xmpp::server::Starttls;
+use densebots_scenarios::target::{Speaks, xmpp};
+use densebots_scenarios::{Settings, find, serve, serve_xmpp};
 
 use crate::roles::Role;
 use crate::traffic::{number, value};
+use crate::xmpp::{Stayer, accepting, dialling, tier, tier_word};
 
+/// The scenario of bots that log in to an XMPP service and stay, which is not built in.
+pub const STAYER: &str = "xmpp-stayer";
 /// Connections of one descriptor table, under a limit of 20,000 and with slack.
 const TABLE: usize = 17_600;
 /// A listener outlives every bench.
@@ -18,8 +23,10 @@ const LONG: Duration = Duration::from_secs(24 * 3600);
 
 /// What a crowd does and for how long.
 pub struct Crowd<'a> {
-    /// The built-in scenario.
+    /// The built-in scenario, or [`STAYER`].
     pub scenario: &'a str,
+    /// What links keep of their TLS, if they have it.
+    pub tls: Option<Tier>,
     /// How many bots.
     pub bots: usize,
     /// How long they stay once all are in.
@@ -50,7 +57,7 @@ pub struct Weighed {
 /// Plays the roles of a crowd in this process.
 pub fn play(name: &str, words: &[String]) -> io::Result<()> {
     match name {
-        "crowd-target" => target(number(words, "bots")?),
+        "crowd-target" => target(words),
         "crowd-bots" => bots(words),
         name => Err(io::Error::other(format!("there is no role {name}"))),
     }
@@ -65,23 +72,31 @@ fn shards(bots: usize) -> usize {
 }
 
 /// Serves until its standard input ends; each line there is answered with a weight.
-fn target(bots: usize) -> io::Result<()> {
+fn target(words: &[String]) -> io::Result<()> {
+    let bots: usize = number(words, "bots")?;
     let shards = shards(bots);
+    let secured = tier(words)?.map(accepting).transpose()?;
+    let (tls, certificate) = secured.unzip();
     let plan = Plan {
         endpoints: vec![endpoint(([127, 0, 0, 1], 0).into()); shards],
         load: Load::Closed { bots: shards as u32, arrival: Arrival::AtOnce, hold: LONG },
         capacity: bots as u32,
         shards,
         split_tables: shards > 1,
+        tls,
         ..Plan::default()
     };
     let (told, listening) = mpsc::channel();
-    let run = serve(densebots_scenarios::target::Speaks::Echo, plan, move |at| {
-        let _ = told.send(at.port().to_string());
-    })
-    .map_err(io::Error::other)?;
+    let listens = move |at: SocketAddr| _ = told.send(at.port().to_string());
+    let run = if value(words, "scenario")? == STAYER {
+        let starttls = if plan.tls.is_some() { Starttls::Required } else { Starttls::Off };
+        serve_xmpp(&xmpp::Service { starttls, ..xmpp::Service::default() }, plan, listens)
+    } else {
+        serve(Speaks::Echo, plan, listens)
+    };
+    let run = run.map_err(io::Error::other)?;
     let ports: Vec<String> = listening.iter().take(shards).collect();
-    println!("ports={}", ports.join(","));
+    println!("ports={} certificate={}", ports.join(","), certificate.unwrap_or_default());
     while let Some(snapshot) = run.snapshot(LONG) {
         let (second, generator) = (&snapshot.second, &snapshot.report.generator);
         println!(
@@ -98,10 +113,10 @@ fn target(bots: usize) -> io::Result<()> {
 fn bots(words: &[String]) -> io::Result<()> {
     let ports = value(words, "ports")?.split(',').filter_map(|port| port.parse::<u16>().ok());
     let count: usize = number(words, "bots")?;
-    let builtin = find(value(words, "scenario")?).ok_or_else(|| io::Error::other("scenario"))?;
-    let settings = Settings::of(builtin.parameters, []).map_err(io::Error::other)?;
     let shards = shards(count);
     let rate: f64 = value(words, "rate")?.parse().map_err(io::Error::other)?;
+    let certificate = value(words, "certificate")?;
+    let tls = tier(words)?.map(|tier| dialling(tier, certificate));
     let plan = Plan {
         endpoints: ports.map(|port| endpoint(([127, 0, 0, 1], port).into())).collect(),
         sources: (1..=8).map(|last| [127, 0, 0, last].into()).collect(),
@@ -112,9 +127,10 @@ fn bots(words: &[String]) -> io::Result<()> {
         },
         shards,
         split_tables: shards > 1,
+        tls: tls.transpose()?,
         ..Plan::default()
     };
-    let run = (builtin.start)(&settings, plan, None).map_err(io::Error::other)?;
+    let run = begin(value(words, "scenario")?, plan)?;
     while let Some(snapshot) = run.snapshot(Duration::from_secs(60)) {
         if snapshot.phase == Phase::Hold {
             println!("{}", weight(&snapshot.report));
@@ -122,6 +138,15 @@ fn bots(words: &[String]) -> io::Result<()> {
     }
     println!("end=1 {}", weight(&run.finish()));
     Ok(())
+}
+
+fn begin(scenario: &str, plan: Plan) -> io::Result<Run> {
+    if scenario == STAYER {
+        return Stayer::start(plan);
+    }
+    let builtin = find(scenario).ok_or_else(|| io::Error::other("scenario"))?;
+    let settings = Settings::of(builtin.parameters, []).map_err(io::Error::other)?;
+    (builtin.start)(&settings, plan, None).map_err(io::Error::other)
 }
 
 fn weight(report: &Report) -> String {
@@ -139,14 +164,10 @@ fn weight(report: &Report) -> String {
 
 /// Runs a crowd once.
 pub fn weigh(crowd: &Crowd<'_>) -> io::Result<Weighed> {
-    let mut target = Role::start("crowd-target", &format!("bots={}", crowd.bots), None)?;
-    let ports = target.line()?;
-    let Crowd { scenario, bots: count, hold, rate } = crowd;
-    let words = format!(
-        "scenario={scenario} bots={count} hold={} rate={rate} {}",
-        hold.as_secs(),
-        ports.trim()
-    );
+    let Crowd { scenario, tls, bots: count, hold, rate } = crowd;
+    let words = format!("scenario={scenario} bots={count} {}", tier_word(*tls));
+    let mut target = Role::start("crowd-target", &words, None)?;
+    let words = format!("{words} hold={} rate={rate} {}", hold.as_secs(), target.line()?.trim());
     let mut bots = Role::start("crowd-bots", &words, None)?;
     // The target's lines pile up in its pipe; a thread keeps the newest.
     let (told, guests) = mpsc::channel();
@@ -190,8 +211,9 @@ pub fn weigh(crowd: &Crowd<'_>) -> io::Result<Weighed> {
 }
 
 impl Weighed {
-    /// Prints everything, and fails unless the whole crowd stayed.
-    pub fn check(&self, name: &str, bots: usize, bytes: f64) {
+    /// Prints everything, and fails unless the whole crowd stayed and weighs at most so many bytes
+    /// a bot, and a guest of the target.
+    pub fn check(&self, name: &str, bots: usize, bot_max: f64, guest_max: f64) {
         println!(
             "{name}: {bots} online within {:.1} s, at least {} held, {} lost; user bytes a bot \
              {:.1} to {:.1}, at the target {:.1} to {:.1}; lag p99 {} µs; {:.0} % of two cores",
@@ -206,7 +228,10 @@ impl Weighed {
             100.0 * self.busy
         );
         assert_eq!((self.least, self.lost), (bots as u64, 0), "{name}: bots are missing");
-        let most = self.bot.1.max(self.guest.1);
-        assert!(most <= bytes, "{name}: {most:.1} bytes of user space, budget {bytes}");
+        for (whose, bytes, budget) in
+            [("a bot", self.bot.1, bot_max), ("at the target", self.guest.1, guest_max)]
+        {
+            assert!(bytes <= budget, "{name}: {bytes:.1} user bytes {whose}, budget {budget}");
+        }
     }
 }

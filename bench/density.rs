@@ -20,11 +20,11 @@ fn main() -> io::Result<()> {
     role_or(play);
     in_own_namespace();
     let hold = Duration::from_secs(5);
-    let idle = weigh(&Crowd { scenario: "idle", bots: BOTS, hold, rate: 20_000.0 })?;
-    idle.check("density.idle", BOTS, BUDGET);
+    let idle = weigh(&Crowd { scenario: "idle", tls: None, bots: BOTS, hold, rate: 20_000.0 })?;
+    idle.check("density.idle", BOTS, BUDGET, BUDGET);
     let hold = Duration::from_secs(20);
-    let echo = weigh(&Crowd { scenario: "echo", bots: BOTS, hold, rate: 10_000.0 })?;
-    echo.check("density.echo", BOTS, f64::INFINITY);
+    let echo = weigh(&Crowd { scenario: "echo", tls: None, bots: BOTS, hold, rate: 10_000.0 })?;
+    echo.check("density.echo", BOTS, f64::INFINITY, f64::INFINITY);
     let ratio = LAG_P99_MAX as f64 / echo.lag_p99.max(1) as f64;
     println!("ratio lag.budget {ratio:.3} {ratio:.3} {ratio:.3}");
     assert!(ratio >= 1.0, "lag p99 {} µs is over {LAG_P99_MAX} µs", echo.lag_p99);

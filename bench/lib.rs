@@ -6,10 +6,12 @@
 //! | `bare_server.rs` | the echo server that it and the engine both drive |
 //! | `traffic.rs` | what traffic to make, and what it cost: lines of `key=value` |
 //! | `roles.rs` | processes of their own for both, from one executable |
+//! | `replay.rs` | the limit program of logins, and what the bare server says to them |
 //! | `ours.rs` | the engine as the client of that server |
 //! | `crowd.rs` | bots and the embedded target, and what they weigh |
 //! | `pairs.rs` | alternating pairs and `ratio NAME median min max` |
 //! | `namespace.rs` | a network namespace of one's own |
+//! | `xmpp.rs` | bots that log in and stay, and TLS for both sides |
 //! | `machine.rs` | descriptor tables, processor time, and other system calls |
 #![deny(unsafe_code)]
 #![allow(clippy::disallowed_methods)] // a bench reads the real clock
@@ -21,8 +23,10 @@ pub mod machine;
 pub mod namespace;
 pub mod ours;
 pub mod pairs;
+pub mod replay;
 pub mod roles;
 pub mod traffic;
+pub mod xmpp;
 
 #[cfg(test)]
 mod tests;

@@ -133,7 +133,7 @@ impl Share {
 }
 
 /// Starts to open a connection; closing it will be a reset, so that no TIME_WAIT remains.
-fn dial(load: &Load, place: usize) -> io::Result<OwnedFd> {
+pub(crate) fn dial(load: &Load, place: usize) -> io::Result<OwnedFd> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let conn = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
     sockopt::set_socket_linger(&conn, Some(Duration::ZERO))?;

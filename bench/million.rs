@@ -23,8 +23,8 @@ fn main() -> io::Result<()> {
     };
     in_own_namespace();
     let hold = Duration::from_secs(seconds);
-    let idle = weigh(&Crowd { scenario: "idle", bots: BOTS, hold, rate: 50_000.0 })?;
-    idle.check("million.idle", BOTS, BUDGET);
+    let idle = weigh(&Crowd { scenario: "idle", tls: None, bots: BOTS, hold, rate: 50_000.0 })?;
+    idle.check("million.idle", BOTS, BUDGET, BUDGET);
     assert!(idle.ramp <= RAMP_MAX, "{:.1} s until all were online", idle.ramp);
     Ok(())
 }

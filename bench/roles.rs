@@ -8,8 +8,9 @@ use std::io::{self, BufRead as _, BufReader};
 use std::process::{self, Child, ChildStdout, Command, Stdio};
 use std::{env, thread};
 
+use crate::bare_server::Answers;
 use crate::traffic::{Figures, Load, number, value};
-use crate::{bare_server, limit, machine};
+use crate::{bare_server, limit, machine, replay};
 
 /// If this process was started to play a role, plays it and exits. To be called first in `main`.
 pub fn role() {
@@ -38,8 +39,13 @@ fn play(
     if value(words, "core").is_ok() {
         machine::pin(number(words, "core")?)?;
     }
-    if name == "bare-server" {
-        return bare_server::run(number(words, "threads")?, number(words, "connections")?);
+    let answers = match name {
+        ECHOES => Some(Answers(&[])),
+        LOGS_IN => Some(Answers(&replay::ANSWERS)),
+        _ => None,
+    };
+    if let Some(answers) = answers {
+        return bare_server::run(number(words, "threads")?, number(words, "connections")?, answers);
     }
     // Not scoped: it waits for as long as the process lives.
     thread::spawn(|| {
@@ -48,6 +54,7 @@ fn play(
     });
     match name {
         "limit" => println!("{}", limit::run(&Load::parse(words)?)?),
+        "replay" => println!("{}", replay::run(&Load::parse(words)?)?),
         name => other(name, words)?,
     }
     Ok(())
@@ -114,7 +121,17 @@ pub fn limit(load: &Load, core: Option<usize>) -> io::Result<Figures> {
     Figures::parse(&Role::start("limit", &load.to_string(), core)?.line()?)
 }
 
-/// The bare echo server in a process of its own, for as long as this value lives.
+/// Runs the limit program of logins once in a process of its own.
+pub fn replay(load: &Load) -> io::Result<Figures> {
+    Figures::parse(&Role::start("replay", &load.to_string(), None)?.line()?)
+}
+
+/// The bare server that echoes.
+const ECHOES: &str = "bare-server";
+/// The bare server that lets everybody log in.
+const LOGS_IN: &str = "bare-logins";
+
+/// The bare server in a process of its own, for as long as this value lives.
 #[derive(Debug)]
 pub struct BareServer {
     /// Its ports on 127.0.0.1, one a thread.
@@ -130,8 +147,22 @@ impl BareServer {
         connections: usize,
         core: Option<usize>,
     ) -> io::Result<BareServer> {
+        Self::of(ECHOES, threads, connections, core)
+    }
+
+    /// As above, and it answers as a server does to logins ([`replay::ANSWERS`]).
+    pub fn of_logins(connections: usize) -> io::Result<BareServer> {
+        Self::of(LOGS_IN, 1, connections, None)
+    }
+
+    fn of(
+        role: &str,
+        threads: usize,
+        connections: usize,
+        core: Option<usize>,
+    ) -> io::Result<BareServer> {
         let words = format!("threads={threads} connections={connections}");
-        let mut role = Role::start("bare-server", &words, core)?;
+        let mut role = Role::start(role, &words, core)?;
         let line = role.line()?;
         let ports = line.trim().strip_prefix("ports=").unwrap_or_default().split(',');
         let ports = ports.map(|port| port.parse().map_err(io::Error::other));

@@ -21,8 +21,8 @@ fn main() -> io::Result<()> {
     };
     in_own_namespace();
     let hold = Duration::from_secs(seconds);
-    let echo = weigh(&Crowd { scenario: "echo", bots: BOTS, hold, rate: 10_000.0 })?;
-    echo.check("soak.echo", BOTS, f64::INFINITY);
+    let echo = weigh(&Crowd { scenario: "echo", tls: None, bots: BOTS, hold, rate: 10_000.0 })?;
+    echo.check("soak.echo", BOTS, f64::INFINITY, f64::INFINITY);
     let grown = (echo.bot.1 - echo.bot.0).max(echo.guest.1 - echo.guest.0);
     println!("soak: grown by {grown:.1} bytes a bot in {seconds} s");
     assert!(grown <= GROWTH_MAX, "grew by {grown:.1} bytes a bot");

@@ -4,8 +4,9 @@ use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use crate::bare_server::Answers;
 use crate::traffic::{Load, Mode};
-use crate::{bare_server, limit};
+use crate::{bare_server, limit, replay};
 
 fn load(mode: Mode, ports: &[u16]) -> Load {
     Load { mode, hold: Duration::from_millis(200), ..Load::new(101, 3, ports) }
@@ -13,7 +14,7 @@ fn load(mode: Mode, ports: &[u16]) -> Load {
 
 #[test]
 fn every_mode_connects_all_and_counts_what_it_did() {
-    let ports = bare_server::start(2, 101);
+    let ports = bare_server::start(2, 101, Answers(&[]));
     assert_eq!(ports.len(), 2);
     for (mode, holds, talks) in
         [(Mode::ConnectOnly, false, false), (Mode::Idle, true, false), (Mode::PingPong, true, true)]
@@ -27,7 +28,7 @@ fn every_mode_connects_all_and_counts_what_it_did() {
 
 #[test]
 fn one_source_is_left_to_the_kernel() {
-    let ports = bare_server::start(1, 101);
+    let ports = bare_server::start(1, 101, Answers(&[]));
     let load = Load { sources: 1, ..load(Mode::ConnectOnly, &ports) };
     assert_eq!(limit::run(&load).unwrap().connect.count, 101);
 }
@@ -49,4 +50,16 @@ fn too_many_for_the_descriptor_tables_are_refused_with_the_number_of_threads() {
     let load = Load { connections: 1 << 40, ..load(Mode::ConnectOnly, &[9]) };
     let error = limit::run(&load).unwrap_err().to_string();
     assert!(error.contains("need") && error.contains("threads"), "{error}");
+}
+
+#[test]
+fn logins_are_replayed_to_the_end() {
+    let script = replay::script().expect("a login");
+    assert_eq!(script.len(), replay::ANSWERS.len() + 1);
+    assert!(script.iter().all(|said| !said.is_empty()));
+    assert!(script[4].ends_with(b"<presence/>"));
+    let ports = bare_server::start(1, 101, Answers(&replay::ANSWERS));
+    let logins = Load { mode: Mode::ConnectOnly, ..Load::new(101, 1, &ports) };
+    assert_eq!(replay::run(&logins).expect("logins").connect.count, 101);
+    assert_eq!(crate::xmpp::log_in(&logins).expect("logins").connect.count, 101);
 }

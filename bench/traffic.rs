@@ -165,7 +165,7 @@ fn seconds(words: &[String], key: &str) -> io::Result<Duration> {
     Duration::try_from_secs_f64(number(words, key)?).map_err(|_| wrong(key))
 }
 
-fn wrong(key: &str) -> io::Error {
+pub(crate) fn wrong(key: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("{key}=... is missing or wrong"))
 }
 

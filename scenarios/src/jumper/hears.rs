@@ -79,9 +79,9 @@ impl Jumper {
     }
 
     pub(super) fn message(&self, bot: &mut Bot, message: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
-        let id = message.id().unwrap_or_default();
-        let known = ctx.ledger().read(id.as_bytes());
-        if message.kind() == Kind::Error {
+        let [id, kind, from] = message.element().attributes(["id", "type", "from"]);
+        let known = ctx.ledger().read(id.unwrap_or_default().as_bytes());
+        if kind.as_deref() == Some("error") {
             ctx.count(refusals::counter(REFUSED, refusals::condition(message)), 1);
             if let Some(known) = known {
                 ctx.ledger().bounced(known);
@@ -89,7 +89,7 @@ impl Jumper {
             }
             return;
         }
-        let from = message.from().unwrap_or_default();
+        let from = from.unwrap_or_default();
         let (address, nick) = from.split_once('/').unwrap_or((&from, ""));
         if !bot.settled {
             if message.delay().is_some() {
