@@ -69,7 +69,7 @@ pub struct Bot {
     stay: Stay,
     /// Messages that were due so far, written or not.
     due: u32,
-    here: Here,
+    here: Presence,
     /// It was here when its stream was lost.
     was_here: bool,
     /// Its stream was resumed: what comes with a delay is not from before it came.
@@ -79,7 +79,7 @@ pub struct Bot {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Here {
+enum Presence {
     /// Not logged in.
     Away,
     /// Logged in, and the service has not told its presence back.
@@ -137,7 +137,7 @@ impl OneToOne {
     fn neighbour(&self, id: BotId, nth: u32) -> BotId {
         let nth = nth % self.neighbours();
         let place = (id.0 - self.first_id) % self.population;
-        let back = if nth < self.before { self.before - nth } else { 0 };
+        let back = self.before.saturating_sub(nth);
         let forth = if nth < self.before { 0 } else { nth - self.before + 1 };
         let place = u64::from(place) + u64::from(self.population - back) + u64::from(forth);
         BotId(self.first_id + (place % u64::from(self.population)) as u32)
@@ -157,7 +157,7 @@ impl OneToOne {
 
     /// The service has told the bot's presence back: messages to it come.
     fn arrived(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
-        bot.here = Here::Here;
+        bot.here = Presence::Here;
         let own = GroupId::of_bot(ctx.id);
         ctx.ledger().entered(own);
         if !std::mem::replace(&mut bot.paced, true) && self.neighbours() > 0 {
@@ -211,7 +211,7 @@ impl Scenario for OneToOne {
     }
 
     fn bot(&self, _: BotId, _: Role, _: &mut Rng) -> Bot {
-        let (stay, here) = (Stay::default(), Here::Away);
+        let (stay, here) = (Stay::default(), Presence::Away);
         Bot { stay, due: 0, here, was_here: false, resumed: false, paced: false }
     }
 
@@ -226,7 +226,7 @@ impl Scenario for OneToOne {
     fn on_event(&self, bot: &mut Bot, event: Event<'_>, ctx: &mut Ctx<'_, Self>) {
         match (self.chat.hear(&mut bot.stay, &event, ctx), event) {
             (Told::Online, _) => {
-                (bot.here, bot.resumed) = (Here::Coming, false);
+                (bot.here, bot.resumed) = (Presence::Coming, false);
                 ctx.ready();
             }
             (Told::Resumed, _) => {
@@ -234,9 +234,9 @@ impl Scenario for OneToOne {
                 ctx.ready();
                 ctx.ledger().resumed();
                 if bot.was_here {
-                    bot.here = Here::Here;
+                    bot.here = Presence::Here;
                 } else {
-                    bot.here = Here::Coming;
+                    bot.here = Presence::Coming;
                     ctx.begin(PRESENCE);
                     ctx.send(|session, out| session.presence(out));
                 }
@@ -256,8 +256,8 @@ impl Scenario for OneToOne {
             return ctx.quit();
         }
         match bot.here {
-            Here::Here => self.write(bot, ctx),
-            Here::Away | Here::Coming => ctx.drop_load(MESSAGE),
+            Presence::Here => self.write(bot, ctx),
+            Presence::Away | Presence::Coming => ctx.drop_load(MESSAGE),
         }
         bot.due = bot.due.wrapping_add(1);
         let last = self.rounds > 0 && u64::from(bot.due) >= all;
@@ -278,8 +278,8 @@ impl Scenario for OneToOne {
 
     fn on_lost(&self, bot: &mut Bot, _: Link, _: &Lost, ctx: &mut Ctx<'_, Self>) {
         // An attempt that failed tells nothing new of the stream before it.
-        bot.was_here = bot.stay.resumes() && (bot.was_here || bot.here == Here::Here);
-        bot.here = Here::Away;
+        bot.was_here = bot.stay.resumes() && (bot.was_here || bot.here == Presence::Here);
+        bot.here = Presence::Away;
         ctx.redial();
     }
 

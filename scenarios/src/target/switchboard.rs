@@ -55,7 +55,9 @@ impl Switchboard {
                 }
             }
             Mail::Gone { account, resource } => {
-                if self.unseat(*account, Seat { bot: from, resource: *resource }) {
+                let seat = Seat { bot: from, resource: *resource };
+                let last = self.unseat(*account, seat);
+                if last {
                     self.rosters.tells(*account, None, from, target, ctx);
                 }
             }
