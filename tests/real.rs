@@ -1,5 +1,6 @@
 //! Against real servers: Prosody and ejabberd on loopback.
 #![allow(missing_docs, unreachable_pub)]
+#![allow(clippy::disallowed_methods)] // real servers live by the real clock
 
 #[path = "real/chats.rs"]
 mod chats;
