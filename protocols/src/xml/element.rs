@@ -61,7 +61,7 @@ pub struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// Reads the start tag of a whole element, as [`Framer`] cut it.
+    /// Reads the start tag of a whole element, as [`Framer`](super::Framer) cut it.
     ///
     /// `default_namespace` is what the stream's header declared. The prefix `stream` is bound to
     /// the namespace of streams, as every XMPP stream binds it (RFC 6120 section 4.8.5).
@@ -70,7 +70,7 @@ impl<'a> Element<'a> {
         Self::within(text, text, default_namespace)
     }
 
-    /// Reads the header of a stream, as [`Framer`] cut it: a start tag, perhaps behind an XML
+    /// Reads the header of a stream, as [`Framer`](super::Framer) cut it: a start tag, perhaps behind an XML
     /// declaration (RFC 6120 section 11.5), which has to say version 1 and UTF-8 if anything.
     pub fn header(bytes: &'a [u8]) -> Result<Self, Violation> {
         let text = std::str::from_utf8(bytes).map_err(|_| NOT_UTF8)?;
