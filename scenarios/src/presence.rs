@@ -185,7 +185,8 @@ impl Presence {
             return;
         }
         if iq.kind() != Kind::Result {
-            return drop(ctx.fail(ROSTER));
+            ctx.fail(ROSTER);
+            return;
         }
         ctx.end(ROSTER);
         let items = iq.payload();
@@ -204,7 +205,8 @@ impl Presence {
 
     /// Says how the bot is now, in words that name this change.
     fn change(&self, ctx: &mut Ctx<'_, Self>) {
-        let message = ctx.ledger().sent(circle(ctx.id));
+        let own = circle(ctx.id);
+        let message = ctx.ledger().sent(own);
         ctx.begin_nth(CHANGE, message.sequence as u16);
         let show = message.sequence.is_multiple_of(2).then_some("away");
         ctx.send(|session, out| session.status(show, message.text().as_str(), out));
