@@ -18,6 +18,10 @@ use densebots_scenarios::target::Speaks;
 /// Connections a shard of the target has room for beyond its share: bots that come back take a
 /// place while the one they lost is still being cleared away.
 const SLACK_PER_SHARD: u32 = 1_024;
+/// Bytes that one bot may leave unread before the target gives it up. A quarter of what a generator
+/// allows a server: a hundred thousand bots that never read must not fill the machine, and behind
+/// a full socket buffer it still holds what a join of a room of a thousand brings.
+const UNREAD_MAX: usize = 256 << 10;
 /// "For ever": a target ends when it is told to.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
@@ -132,6 +136,7 @@ pub(crate) fn plan(listen: &[SocketAddr], split_tables: bool, connections: u32) 
         capacity: connections.saturating_add(SLACK_PER_SHARD.saturating_mul(shards)),
         // Bots are judged by the generator; what is silent for long is simply idle here.
         liveness: FOR_EVER,
+        unsent_max: UNREAD_MAX,
         ..Plan::default()
     }
 }
@@ -159,6 +164,14 @@ pub(crate) fn live(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_holds_less_for_a_bot_than_a_generator_for_a_server() {
+        let listen = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+        let plan = plan(&listen, false, 10);
+        assert!(plan.unsent_max * 4 <= Plan::default().unsent_max);
+        assert!(plan.check().is_ok());
+    }
 
     #[test]
     fn a_process_has_a_cost_as_long_as_it_lives() {
