@@ -17,13 +17,13 @@ use std::time::Duration;
 use densebots_engine::{
     BotId, Counter, Ctx, GroupId, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Think,
 };
-use densebots_protocols::xmpp::{
-    Event, History, Kind, Remedy, STATUS_CREATED, STATUS_SELF, Stanza, StanzaCondition, Xmpp,
-};
+use densebots_protocols::xmpp::{Event, History, Xmpp};
 
 use crate::accounts::Pattern;
 use crate::chat::{self, Chat, Stay, Told};
 use crate::{Parameter, SettingError, Settings, Traffic, phrases, refusals};
+
+mod hears;
 
 /// What can be set, beside what all XMPP scenarios have.
 pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
@@ -203,115 +203,6 @@ impl Jumper {
         ctx.ledger().entered(self.room(bot).group);
         ctx.think(&self.pause);
     }
-
-    fn presence(&self, bot: &mut Bot, presence: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
-        // Others come and go all the time; only the bot's own presence has a meaning for it.
-        let own = match presence.kind() {
-            Kind::Error => return self.refused(bot, presence, ctx),
-            _ => presence.muc().filter(|muc| muc.says(STATUS_SELF)),
-        };
-        let (Some(muc), true) = (own, self.is_here(bot, presence)) else { return };
-        match (bot.place, presence.kind()) {
-            (Place::Entering, Kind::Available) => {
-                if muc.says(STATUS_CREATED) && !self.create {
-                    ctx.count(refusals::counter(REFUSED, StanzaCondition::ItemNotFound), 1);
-                    ctx.fail(JOIN);
-                    return self.leave(bot, ctx);
-                }
-                ctx.end(JOIN);
-                if muc.says(STATUS_CREATED) {
-                    ctx.count(CREATED, 1);
-                    let room = &self.room(bot).address;
-                    ctx.send(|session, out| session.create_instant_room(room, "create", out));
-                }
-                self.inside(bot, ctx);
-            }
-            (Place::Leaving, Kind::Unavailable) => {
-                ctx.end(LEAVE);
-                bot.place = Place::Out;
-                if !ctx.draining() {
-                    self.jump(bot, ctx);
-                }
-            }
-            (Place::Inside, Kind::Unavailable) => {
-                ctx.count(THROWN_OUT, 1);
-                ctx.ledger().left(self.room(bot).group);
-                if ctx.in_flight(SAY) {
-                    ctx.fail(SAY);
-                }
-                bot.place = Place::Out;
-                ctx.wake_in(self.patience);
-            }
-            _ => {}
-        }
-    }
-
-    /// A room said no.
-    fn refused(&self, bot: &mut Bot, presence: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
-        if bot.place != Place::Entering || !self.is_here(bot, presence) {
-            return;
-        }
-        let condition = refusals::condition(presence);
-        ctx.count(refusals::counter(REFUSED, condition), 1);
-        bot.tries = bot.tries.saturating_add(1);
-        let again = bot.tries < TRIES_MAX && ctx.in_flight(JOIN);
-        match condition {
-            // Somebody has the nick: another one.
-            StanzaCondition::Conflict if again => self.ask(bot, ctx),
-            // The room is made at this moment, and not open yet.
-            StanzaCondition::ItemNotFound if again && self.create => ctx.wake_in(UNLOCKING),
-            _ => {
-                ctx.fail(JOIN);
-                bot.place = Place::Out;
-                let remedy = presence.error().and_then(|error| error.remedy());
-                let wait = remedy == Some(Remedy::Wait);
-                ctx.wake_in(if wait { 2 * self.patience } else { self.patience });
-            }
-        }
-    }
-
-    fn message(&self, bot: &mut Bot, message: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
-        let id = message.id().unwrap_or_default();
-        let known = ctx.ledger().read(id.as_bytes());
-        if message.kind() == Kind::Error {
-            ctx.count(refusals::counter(REFUSED, refusals::condition(message)), 1);
-            if let Some(known) = known {
-                ctx.ledger().bounced(known);
-                ctx.fail(SAY);
-            }
-            return;
-        }
-        let from = message.from().unwrap_or_default();
-        let (address, nick) = from.split_once('/').unwrap_or((&from, ""));
-        if !bot.settled {
-            if message.delay().is_some() {
-                return ctx.ledger().history();
-            }
-            if message.subject().is_some() && message.body().is_none() {
-                bot.settled |= *self.room(bot).address == *address;
-                return;
-            }
-        }
-        let Some(known) = known else {
-            if bot.place == Place::Inside && ctx.in_flight(SAY) && nick == self.nick(bot, ctx.id) {
-                ctx.ledger().ids_not_kept(self.room(bot).group);
-                ctx.end(SAY);
-            } else if message.body().is_some() {
-                ctx.ledger().foreign();
-            }
-            return;
-        };
-        ctx.ledger().heard(GroupId::named(address), known);
-        if known.sender == ctx.id && known.sequence == bot.said {
-            ctx.end(SAY);
-        }
-    }
-
-    /// Whether a stanza comes from the room the bot is in, enters or leaves.
-    fn is_here(&self, bot: &Bot, stanza: &Stanza<'_>) -> bool {
-        let from = stanza.from().unwrap_or_default();
-        bot.place != Place::Out && from.split('/').next() == Some(&self.room(bot).address)
-    }
 }
 
 impl Scenario for Jumper {
@@ -351,6 +242,10 @@ impl Scenario for Jumper {
         match self.chat.hear(&mut bot.stay, &event, ctx) {
             Told::Along => {}
             Told::Online => {
+                if bot.place == Place::Inside {
+                    // A fresh login owes nothing of the room that the lost one was in.
+                    ctx.ledger().left(self.room(bot).group);
+                }
                 bot.place = Place::Out;
                 ctx.ready();
                 if !ctx.draining() {
@@ -378,7 +273,8 @@ impl Scenario for Jumper {
     }
 
     fn on_wake(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
-        if ctx.draining() || !ctx.is_open() {
+        // A join that waits for its room to open is finished by whoever leaves, too.
+        if (ctx.draining() && bot.place != Place::Entering) || !ctx.is_open() {
             return;
         }
         match bot.place {
@@ -413,10 +309,9 @@ impl Scenario for Jumper {
         bot.stay.salvage(session);
     }
 
-    fn on_lost(&self, bot: &mut Bot, _: Link, _: &Lost, ctx: &mut Ctx<'_, Self>) {
-        if !bot.stay.resumes() {
-            bot.place = Place::Out;
-        }
+    fn on_lost(&self, _: &mut Bot, _: Link, _: &Lost, ctx: &mut Ctx<'_, Self>) {
+        // Whether it is still where it was shows when the login is over; nothing is said into that.
+        ctx.forget_wake();
         ctx.redial();
     }
 
