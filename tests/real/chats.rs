@@ -5,7 +5,7 @@ use std::time::Duration;
 use densebots_engine::Command;
 use densebots_tests::servers::Independent;
 
-use crate::ground::{Bots, accounts, all_well, at_both, counter, online, op};
+use crate::ground::{Bots, accounts, all_well, at_both, counter, counts, online, op};
 use crate::rooms::complete;
 
 #[test]
@@ -47,10 +47,15 @@ fn neighbours_write_to_each_other() {
         let report = bots.lasting(Duration::from_secs(60)).run();
         let all = u64::from(BOTS) * 4 * 5;
         let delivery = &report.total.delivery;
-        assert_eq!(op(&report, "xmpp.message"), (all, all), "{delivery:?}");
-        assert_eq!((delivery.messages, delivery.expected), (all, all), "{delivery:?}");
-        assert_eq!(delivery.delivered, all, "{delivery:?}");
-        assert_eq!(delivery.duplicated + delivery.reordered + delivery.foreign, 0, "{delivery:?}");
+        assert_eq!(op(&report, "xmpp.message"), (all, all), "{}", counts(&report));
+        assert_eq!((delivery.messages, delivery.expected), (all, all), "{}", counts(&report));
+        assert_eq!(delivery.delivered, all, "{}", counts(&report));
+        assert_eq!(
+            delivery.duplicated + delivery.reordered + delivery.foreign,
+            0,
+            "{}",
+            counts(&report)
+        );
         assert!(report.total.losses.is_empty(), "{:?}", report.total.losses);
     });
 }

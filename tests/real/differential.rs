@@ -12,12 +12,15 @@ use densebots_tests::servers::{Make, shared};
 
 use crate::ground::endpoint;
 
+#[path = "differential/rooms.rs"]
+mod rooms;
 #[path = "differential/script.rs"]
 mod script;
 #[path = "differential/wire.rs"]
 mod wire;
 
-use script::{ENTRANCE, Exchange, SCRIPT, Who};
+use rooms::ROOMS;
+use script::{BEGINNING, END, ENTRANCE, Exchange, Who};
 use wire::{Names, Wire};
 
 /// No answer takes longer, even on a machine that is busy with other tests.
@@ -76,7 +79,7 @@ fn play(who: Who, address: SocketAddr, names: &Names) -> Vec<String> {
     let mut wires = ["duela", "duelb"].map(|account| Wire::to(address, names, account));
     enter(&mut wires);
     let mut wrong = Vec::new();
-    for exchange in SCRIPT {
+    for exchange in BEGINNING.iter().chain(ROOMS).chain(END) {
         wires[exchange.by].say(exchange.says);
         let expected = exchange.expected(who);
         let patience = if wrong.is_empty() { PATIENCE } else { IMPATIENCE };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use densebots_engine::metrics::Delivery;
 use densebots_engine::{
     Arrival, Backoff, DialTls, Endpoint, Load, Plan, Report, Run, Snapshot, Terms, Tls, Trust,
 };
@@ -119,10 +120,9 @@ pub(crate) fn until(run: &Run, what: &str, reached: impl Fn(&Snapshot) -> bool) 
         if reached(&snapshot) {
             return;
         }
-        last = Some(snapshot.report.total);
+        last = Some((snapshot.second.population, snapshot.report.total.losses));
     }
-    let losses = last.as_ref().map(|total| &total.losses);
-    panic!("not {what} in time: {losses:?}\n{last:?}");
+    panic!("not {what} in time: {last:?}");
 }
 
 /// Waits until so many bots are online.
@@ -151,6 +151,21 @@ pub(crate) fn all_well(server: &Server, report: &Report) {
     assert_eq!(report.bots.population.done, target, "{make}: {:?}", report.bots);
     for (op, meter) in report.names.ops.iter().zip(&report.total.ops) {
         let wrong = meter.failed + meter.timed_out + meter.late;
-        assert_eq!(wrong, 0, "{make}: {op}: {meter:?}");
+        let ended = (meter.begun, meter.failed, meter.timed_out, meter.cut, meter.late);
+        assert_eq!(wrong, 0, "{make}: {op}: begun, failed, timed out, cut, late {ended:?}");
     }
+}
+
+/// What the ledger counted, without its histograms.
+pub(crate) fn counts(report: &Report) -> String {
+    let Delivery { messages, expected, delivered, missing, excused, bounced, .. } =
+        report.total.delivery;
+    let Delivery { unresolved, duplicated, reordered, late, unowed, history, foreign, .. } =
+        report.total.delivery;
+    format!(
+        "{messages} messages, {expected} expected = {delivered} delivered + {missing} missing + \
+         {excused} excused + {bounced} bounced + {unresolved} unresolved; {duplicated} \
+         duplicated, {reordered} reordered, {late} late, {unowed} unowed, {history} history, \
+         {foreign} foreign"
+    )
 }

@@ -131,8 +131,12 @@ impl Wire {
         if let Some(muc) = stanza.muc() {
             let mut statuses: Vec<u16> = muc.statuses().collect();
             statuses.sort_unstable();
-            let part = |name| muc.occupant(name).unwrap_or_default();
-            said += &format!(" {statuses:?} {} {}", part("affiliation"), part("role"));
+            said += &format!(" {statuses:?}");
+            for part in ["affiliation", "role"] {
+                if let Some(part) = muc.occupant(part) {
+                    said += &format!(" {part}");
+                }
+            }
         }
         if let Some(subject) = stanza.subject() {
             said += &format!(" subject '{subject}'");
