@@ -82,7 +82,9 @@ impl Conductor {
     pub(crate) fn new(plan: Arc<Plan>, names: Names, shards: usize) -> Conductor {
         let cohort = plan.load.cohort(plan.first_id);
         let endpoints = plan.endpoints.iter().map(|e| e.name.clone()).collect();
-        let meter = Meter::new(&names, plan.endpoints.len());
+        // Made, not cloned: all memory that they will need belongs to the base.
+        let meter = || Meter::new(&names, plan.endpoints.len());
+        let (total, measured, second) = (meter(), meter(), meter());
         // An open load without a ramp is at its rate from the first moment on.
         let phase = match plan.load {
             Load::Open { ramp, .. } if ramp.is_zero() => Phase::Hold,
@@ -99,8 +101,8 @@ impl Conductor {
             ended_by: None,
             panic: None,
             bots: BotsReport { target, min_online: u64::MAX, ..BotsReport::default() },
-            total: meter.clone(),
-            measured: meter.clone(),
+            total,
+            measured,
             window: Duration::ZERO,
             limited: Limited::default(),
             late: plan.ledger.late,
@@ -129,7 +131,7 @@ impl Conductor {
             settled: vec![false; shards],
             ended: vec![false; shards],
             sampled: vec![false; shards],
-            second: meter,
+            second,
             second_from: Time::ZERO,
             second_phase: phase,
             busiest: 0.0,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 /// A histogram of whole numbers, made when first needed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Spread {
     histogram: Option<Box<Histogram<u32>>>,
     high: u64,
@@ -16,6 +16,15 @@ pub struct Spread {
 pub const LATENCY_MAX: Duration = Duration::from_secs(120);
 /// Values of a scenario's own up to here.
 const VALUE_MAX: u64 = 1 << 40;
+
+impl Clone for Spread {
+    /// An empty histogram is not copied: snapshots of a run with a dozen ops would be megabytes of
+    /// zeros.
+    fn clone(&self) -> Spread {
+        let histogram = self.histogram.as_ref().filter(|own| !own.is_empty()).cloned();
+        Spread { histogram, high: self.high, digits: self.digits }
+    }
+}
 
 impl Spread {
     /// For latencies, in microseconds, three digits.
