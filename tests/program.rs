@@ -9,6 +9,8 @@ mod hostile;
 mod peers;
 #[path = "program/runs.rs"]
 mod runs;
+#[path = "program/secure.rs"]
+mod secure;
 #[path = "program/stage.rs"]
 mod stage;
 #[path = "program/usage.rs"]

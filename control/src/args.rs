@@ -1,7 +1,6 @@
 //! What was typed: flags and verbs, their words for `--help`. Nothing is decided here; see
 //! [`meant`](crate::meant).
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +8,11 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::{names, units};
+
+mod secure;
+mod verbs;
+pub(crate) use secure::{SecureFlags, TlsTier, TlsWay};
+pub(crate) use verbs::{AccountsFlags, AccountsFormat, ServeFlags, TryFlags};
 
 /// Runs very many stateful bots against a real-time server and says truthfully what they saw.
 #[derive(Parser, Debug)]
@@ -33,7 +37,7 @@ pub(crate) enum Verb {
     /// Run a scenario against a target
     Run(Box<RunFlags>),
     /// Run a target: a server for bots to try themselves on
-    Serve(ServeFlags),
+    Serve(Box<ServeFlags>),
     /// Write a list of accounts, or the commands with which a server makes them
     Accounts(AccountsFlags),
     /// List the scenarios and their parameters
@@ -69,6 +73,9 @@ pub(crate) struct RunFlags {
     /// Against what.
     #[command(flatten)]
     pub target: TargetFlags,
+    /// How connections are encrypted.
+    #[command(flatten)]
+    pub secure: SecureFlags,
     /// Parameters.
     #[command(flatten)]
     pub set: SetFlags,
@@ -131,8 +138,9 @@ pub(crate) struct LoadFlags {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetFlags {
-    /// The service: line://HOST:PORT (also tcp://, echo://), with =WEIGHT behind it if there are
-    /// several; without it an embedded target is started
+    /// The service: xmpp://DOMAIN, line://HOST:PORT (also tcp://, echo://), xmpps:// and lines://
+    /// over TLS from the first byte, with =WEIGHT behind it if there are several; without it an
+    /// embedded target is started
     #[arg(long, value_name = "URL[=WEIGHT]", value_delimiter = ',')]
     pub target: Vec<String>,
     /// Dial these addresses instead of the target's own
@@ -180,6 +188,9 @@ pub(crate) struct LinkFlags {
     /// How long an op may take
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
     pub request_timeout: Duration,
+    /// A message that was not heard so long after it was sent is missing; heard later, it is late
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    pub late: Duration,
     /// Attempts that may be under way at once
     #[arg(long, value_name = "N", default_value = "1024", value_parser = units::count)]
     pub connecting: u32,
@@ -213,87 +224,6 @@ pub(crate) struct OutputFlags {
     /// Exit with 5 if the run passed but its figures are not trustworthy
     #[arg(long)]
     pub strict: bool,
-}
-
-/// Flags of `serve`.
-#[derive(Args, Debug)]
-pub(crate) struct ServeFlags {
-    /// What to speak: echo gives back every byte, line has rooms (/join NAME)
-    pub speaks: String,
-    /// Where to listen, each address with a thread of its own; port 0 picks one
-    #[arg(long, value_name = "ADDR", value_delimiter = ',', default_value = "127.0.0.1:7000")]
-    pub listen: Vec<SocketAddr>,
-    /// Room for so many connections
-    #[arg(long, value_name = "N", default_value = "100k", value_parser = units::count)]
-    pub capacity: u32,
-    /// Say nothing but the addresses
-    #[arg(long, short)]
-    pub quiet: bool,
-    /// Live as long as standard input is open; listen on as many ports of 127.0.0.1.
-    #[arg(long, hide = true, value_name = "SHARDS")]
-    pub embedded: Option<usize>,
-    /// A descriptor table a shard.
-    #[arg(long, hide = true)]
-    pub split_tables: bool,
-}
-
-/// Flags of `try`.
-#[derive(Args, Debug)]
-pub(crate) struct TryFlags {
-    /// The target: line://HOST:PORT, or HOST:PORT
-    pub target: String,
-    /// The scenario, by name
-    #[arg(default_value = "echo")]
-    pub scenario: String,
-    /// How long the bot stays online
-    #[arg(long = "for", value_name = "TIME", default_value = "3s", value_parser = units::duration)]
-    pub hold: Duration,
-    /// Addresses that may be tried although they are not loopback; never a wildcard
-    #[arg(long, value_name = "HOST|CIDR", value_delimiter = ',')]
-    pub allow: Vec<String>,
-    /// Parameters.
-    #[command(flatten)]
-    pub set: SetFlags,
-}
-
-/// Flags of `accounts`.
-#[derive(Args, Debug)]
-pub(crate) struct AccountsFlags {
-    /// How many, from the first bot on (all of a list unless given)
-    #[arg(long, visible_alias = "conns", value_name = "N", value_parser = units::count)]
-    pub bots: Option<u32>,
-    /// The ids to make accounts for, first and last
-    #[arg(long, value_name = "A..B", conflicts_with = "bots")]
-    pub ids: Option<String>,
-    /// Names by id: bot{id}, or user-{id:06} with zeros
-    #[arg(long, value_name = "PATTERN", conflicts_with = "accounts")]
-    pub account_name: Option<String>,
-    /// The one password of all, the first line of a file
-    #[arg(long, value_name = "FILE", conflicts_with = "accounts")]
-    pub password_file: Option<PathBuf>,
-    /// Passwords by id: a pattern, the first line of a file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["accounts", "password_file"])]
-    pub password_pattern_file: Option<PathBuf>,
-    /// A list in CSV, its first line name,password; each is used once
-    #[arg(long, value_name = "FILE.csv")]
-    pub accounts: Option<PathBuf>,
-    /// What to write: a list, or a script for the shell of the server's machine
-    #[arg(long, value_enum, default_value = "csv", value_name = "FORMAT")]
-    pub format: AccountsFormat,
-    /// The service they are for; prosodyctl and ejabberdctl want it
-    #[arg(long, value_name = "DOMAIN")]
-    pub domain: Option<String>,
-}
-
-/// What `accounts` writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AccountsFormat {
-    /// A list for --accounts
-    Csv,
-    /// A line of prosodyctl for each
-    Prosodyctl,
-    /// A line of ejabberdctl for each
-    Ejabberdctl,
 }
 
 /// A switch.

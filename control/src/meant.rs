@@ -6,14 +6,16 @@ use std::time::Duration;
 use anyhow::Result;
 use densebots_engine::limits::{Demand, Machine};
 use densebots_engine::net::Tuning;
-use densebots_engine::plan::SHARDS_MAX;
+use densebots_engine::plan::{SHARDS_MAX, Tls};
 use densebots_engine::{Arrival, Backoff, Close, Endpoint, Load, Plan, Preflight, Repeat, Terms};
 use densebots_scenarios::{BUILTIN, Builtin, SettingError, Settings, Traffic};
 
 use crate::allow::Allowed;
-use crate::args::{self, CloseWay, LinkFlags, LoadFlags, RunFlags, Switch, TargetFlags};
+use crate::args::{self, CloseWay, LinkFlags, LoadFlags, RunFlags, SecureFlags, Switch};
 use crate::ending::usage;
-use crate::names::{self, Place};
+use crate::names;
+use crate::secure::{self, Way};
+use crate::service::Service;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +47,8 @@ pub(crate) struct Meant {
     pub embedded: bool,
     /// The target in words.
     pub target: String,
+    /// When connections are encrypted.
+    pub way: Way,
     /// What was asked of the machine.
     pub demand: Demand,
     /// The machine.
@@ -57,14 +61,15 @@ impl Meant {
     /// From the flags of `run`.
     pub(crate) fn of(flags: &RunFlags) -> Result<Meant> {
         let scenario = scenario(&flags.scenario)?;
-        let settings = settings(scenario, &flags.set.set)?;
-        let endpoints = endpoints(&flags.target)?;
-        let loopback = endpoints.iter().all(|e| e.address.ip().to_canonical().is_loopback());
-        let plan = plan(flags, endpoints, loopback)?;
+        let target = &flags.target;
+        let service = Service::of(&target.target, &target.via, "--target", scenario)?;
+        let Aimed { settings, endpoints, way, tls, here } =
+            aim(scenario, &service, &target.allow, &flags.secure, &flags.set.set)?;
+        let plan = Plan { tls, ..plan(flags, endpoints, here)? };
         plan.check().map_err(|error| usage(format!("{}: {}", flag(error.field), error.why)))?;
         let traffic = (scenario.traffic)(&settings, plan.load.bots_max())
             .map_err(|error| fault_of_setting(&error))?;
-        let embedded = plan.endpoints.is_empty();
+        let embedded = service.is_embedded();
         let machine = Machine::read();
         let demand = Demand {
             connections: plan.load.live_max().into(),
@@ -73,7 +78,7 @@ impl Meant {
             sources: plan.sources.clone(),
             arrival_rate: arrival_rate(&plan.load),
             closes_first: false, // what waits at the end of a run is in nobody's way
-            user_bytes_per_bot: scenario.bytes_per_bot,
+            user_bytes_per_bot: scenario.bytes_per_bot + secure::bytes_per_bot(plan.tls.as_ref()),
             target_here: embedded,
             base_bytes: BASE_BYTES,
             ..Demand::default()
@@ -87,6 +92,7 @@ impl Meant {
             plan,
             embedded,
             target,
+            way,
             demand,
             machine,
             preflight,
@@ -119,13 +125,18 @@ pub(crate) fn scenario(name: &str) -> Result<&'static Builtin> {
     })
 }
 
-/// The parameters: from the environment, and over them from `--set`.
-pub(crate) fn settings(scenario: &Builtin, typed: &[String]) -> Result<Settings> {
+/// The parameters: those the flags of the target say, over them the environment, over that `--set`.
+fn settings(
+    scenario: &Builtin,
+    mut set: Vec<(String, String)>,
+    typed: &[String],
+) -> Result<Settings> {
     const PREFIX: &str = "DENSEBOTS_VAR_";
-    let mut set: Vec<(String, String)> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_lowercase(), value)))
-        .collect();
+    set.extend(
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_lowercase(), value))),
+    );
     for pair in typed {
         let (name, value) = pair
             .split_once('=')
@@ -155,21 +166,38 @@ pub(crate) fn stray_variables() -> Vec<String> {
     ours.filter(|name| !name.starts_with("DENSEBOTS_VAR_") && !known.contains(name)).collect()
 }
 
-fn endpoints(flags: &TargetFlags) -> Result<Vec<Endpoint>> {
-    let allowed = Allowed::of(&flags.allow)?;
-    if flags.target.is_empty() && !flags.via.is_empty() {
-        return Err(usage("--via says where to dial for a --target; give that too"));
-    }
-    let targets: Vec<Place> =
-        flags.target.iter().map(|typed| Place::of(typed, "--target")).collect::<Result<_>>()?;
-    let via: Vec<Place> =
-        flags.via.iter().map(|typed| Place::of(typed, "--via")).collect::<Result<_>>()?;
-    let places = if via.is_empty() { targets } else { via };
-    let mut endpoints = Vec::new();
-    for place in places {
-        endpoints.extend(place.resolve(&allowed)?);
-    }
-    Ok(endpoints)
+/// Against what a run is, decided.
+pub(crate) struct Aimed {
+    /// The scenario's parameters, the target's own among them.
+    pub settings: Settings,
+    /// Where to dial; nowhere yet if the target is embedded.
+    pub endpoints: Vec<Endpoint>,
+    /// When connections are encrypted.
+    pub way: Way,
+    /// How.
+    pub tls: Option<Tls>,
+    /// The target is on this machine.
+    pub here: bool,
+}
+
+/// Decides what a service means for a scenario: parameters, addresses, encryption.
+pub(crate) fn aim(
+    scenario: &Builtin,
+    service: &Service,
+    allow: &[String],
+    secure: &SecureFlags,
+    set: &[String],
+) -> Result<Aimed> {
+    let asked = Way::asked(secure.tls, service.scheme)?;
+    let given = service.parameters(asked == Some(Way::Optional))?;
+    let settings = settings(scenario, given, set)?;
+    let endpoints = service.endpoints(asked, &Allowed::of(allow)?)?;
+    let here = endpoints.iter().all(|e| e.address.ip().to_canonical().is_loopback());
+    let way = asked.unwrap_or(Way::usual(service.scheme, here));
+    let name = if way == Way::Off { String::new() } else { service.certified(&settings)? };
+    let (xmpp, embedded) = (service.scheme.xmpp, service.is_embedded());
+    let tls = secure::tls(secure, way, xmpp, &name, embedded)?;
+    Ok(Aimed { settings, endpoints, way, tls, here })
 }
 
 fn describe(endpoints: &[Endpoint]) -> String {
@@ -192,6 +220,7 @@ fn plan(flags: &RunFlags, endpoints: Vec<Endpoint>, loopback: bool) -> Result<Pl
         ("--request-timeout", flags.link.request_timeout),
         ("--liveness", flags.link.liveness),
         ("--retry-first", retry_first),
+        ("--late", flags.link.late),
     ] {
         if time.is_zero() {
             return Err(usage(format!("{flag}: must be longer than 0s")));
@@ -236,7 +265,7 @@ fn plan(flags: &RunFlags, endpoints: Vec<Endpoint>, loopback: bool) -> Result<Pl
         },
         liveness: flags.link.liveness,
         drain: own.drain,
-        ledger: Terms { run: crate::clock::run_number(), ..Terms::default() },
+        ledger: Terms { run: crate::clock::run_number(), late: flags.link.late },
         breaker: match flags.target.breaker {
             Some(switch) => switch == Switch::On,
             None => !loopback,
@@ -253,6 +282,7 @@ fn flag(field: &'static str) -> &'static str {
         "shards" => "--shards",
         "connecting_max" => "--connecting",
         "endpoints" => "--target",
+        "tls" => "--tls",
         "respawn" => "--respawn",
         other => other,
     }

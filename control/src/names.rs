@@ -5,72 +5,90 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use anyhow::Result;
 use densebots_engine::Endpoint;
 use densebots_engine::limits::Sources;
+use densebots_scenarios::target::Speaks;
+use densebots_scenarios::{BUILTIN, Builtin};
 
 use crate::allow::Allowed;
 use crate::ending::usage;
 
-/// Schemes of raw connections: all mean bytes over TCP.
-const SCHEMES: [&str; 3] = ["line", "tcp", "echo"];
+/// Schemes that are spoken.
+const SCHEMES: [(&str, Scheme); 6] = [
+    ("line", Scheme { xmpp: false, secure: false }),
+    ("lines", Scheme { xmpp: false, secure: true }),
+    ("tcp", Scheme { xmpp: false, secure: false }),
+    ("echo", Scheme { xmpp: false, secure: false }),
+    ("xmpp", Scheme { xmpp: true, secure: false }),
+    ("xmpps", Scheme { xmpp: true, secure: true }),
+];
 /// Schemes that are known and not spoken yet.
-const LATER: [&str; 9] =
-    ["lines", "xmpp", "xmpps", "http", "https", "ws", "wss", "matrix", "matrixs"];
+const LATER: [&str; 6] = ["http", "https", "ws", "wss", "matrix", "matrixs"];
+
+/// What stands before `://`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scheme {
+    /// A domain of XMPP; otherwise bytes over TCP.
+    pub xmpp: bool,
+    /// TLS begins with the connection.
+    pub secure: bool,
+}
 
 /// A place to connect to, as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
+    /// What is spoken there.
+    pub scheme: Scheme,
     /// The host: a name, or an address without brackets.
     pub host: String,
-    /// The port.
-    pub port: u16,
+    /// The port; a domain of XMPP can do without.
+    pub port: Option<u16>,
     /// Its share of the bots.
     pub weight: u32,
 }
 
 impl Place {
-    /// From `URL[=WEIGHT]`; `flag` is named in errors. A missing scheme means line.
-    pub(crate) fn of(typed: &str, flag: &str) -> Result<Place> {
+    /// From `URL[=WEIGHT]`; `flag` is named in errors. A missing scheme means what fits the
+    /// scenario.
+    pub(crate) fn of(typed: &str, flag: &str, scenario: &Builtin) -> Result<Place> {
         let fault = |why: String| usage(format!("{flag} {typed}: {why}"));
-        let (place, weight) = match typed.rsplit_once('=') {
-            Some((place, weight)) => {
-                let weight = weight.parse().ok().filter(|weight| *weight > 0);
-                (place, weight.ok_or_else(|| fault("the weight is a number from 1 on".into()))?)
-            }
-            None => (typed, 1),
+        let (place, weight) = weighed(typed, &fault)?;
+        let xmpp = scenario.target == Speaks::Xmpp;
+        let (scheme, at) = match place.split_once("://") {
+            Some((scheme, at)) => (spoken(scheme, xmpp).map_err(&fault)?, at),
+            None => (Scheme { xmpp, secure: false }, place),
         };
-        let at = match place.split_once("://") {
-            Some((scheme, at)) if SCHEMES.contains(&scheme) => at,
-            Some((scheme, _)) if LATER.contains(&scheme) => {
-                return Err(fault(format!("this version does not speak {scheme}:// yet")));
-            }
-            Some((scheme, _)) => {
-                let hint = hint(nearest(scheme, SCHEMES));
-                return Err(fault(format!(
-                    "`{scheme}` is not a scheme; give line://HOST:PORT{hint}"
-                )));
-            }
-            None => place,
-        };
-        let at = at.strip_suffix('/').unwrap_or(at);
-        let wanted = || fault("give HOST:PORT, such as line://127.0.0.1:7000".into());
-        let (host, port) = at.rsplit_once(':').ok_or_else(wanted)?;
-        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(address) => address,
-            None if host.contains(':') => {
-                return Err(fault("an IPv6 address stands in brackets: [::1]:7000".into()));
-            }
-            None => host,
-        };
-        if host.is_empty() || host.contains(['/', '@', ' ']) {
-            return Err(wanted());
+        if scheme.xmpp != xmpp {
+            return Err(fault(format!("scenario `{}` {}", scenario.name, fitting(xmpp))));
         }
-        let port = port.parse().ok().filter(|port| *port > 0);
-        let port = port.ok_or_else(|| fault("the port is a number from 1 to 65535".into()))?;
-        Ok(Place { host: host.to_owned(), port, weight })
+        let (host, port) = located(at, &fault)?;
+        if port.is_none() && !scheme.xmpp {
+            return Err(fault(wanted(xmpp)));
+        }
+        if host.is_empty() || host.contains(|c: char| "/@'\"<>&?#".contains(c) || c <= ' ') {
+            return Err(fault(wanted(xmpp)));
+        }
+        Ok(Place { scheme, host: host.to_owned(), port, weight })
     }
 
-    /// All its addresses, each an endpoint, if all of them may be loaded.
-    pub(crate) fn resolve(&self, allowed: &Allowed) -> Result<Vec<Endpoint>> {
-        let found = (self.host.as_str(), self.port).to_socket_addrs();
+    /// From `HOST:PORT[=WEIGHT]`, an address to dial.
+    pub(crate) fn address(typed: &str, flag: &str, scheme: Scheme) -> Result<Place> {
+        let fault = |why: String| usage(format!("{flag} {typed}: {why}"));
+        let (place, weight) = weighed(typed, &fault)?;
+        let wanted = || fault("give HOST:PORT, such as 127.0.0.1:7000, without a scheme".into());
+        let (host, port) = located(place, &fault)?;
+        if host.is_empty() || host.contains(['/', '@', ' ']) || port.is_none() {
+            return Err(wanted());
+        }
+        Ok(Place { scheme, host: host.to_owned(), port, weight })
+    }
+
+    /// All addresses of the host at this port, each an endpoint, if all of them may be loaded.
+    pub(crate) fn resolve(&self, port: u16, allowed: &Allowed) -> Result<Vec<Endpoint>> {
+        self.endpoints(self.addresses(port)?, allowed)
+    }
+
+    /// All addresses of the host at this port.
+    pub(crate) fn addresses(&self, port: u16) -> Result<Vec<SocketAddr>> {
+        let found = (self.host.as_str(), port).to_socket_addrs();
         let found =
             found.map_err(|error| usage(format!("{} cannot be resolved: {error}", self.host)))?;
         let mut addresses: Vec<SocketAddr> = found.collect();
@@ -79,6 +97,15 @@ impl Place {
         if addresses.is_empty() {
             return Err(usage(format!("{} has no address", self.host)));
         }
+        Ok(addresses)
+    }
+
+    /// Its addresses as endpoints, if all of them may be loaded.
+    pub(crate) fn endpoints(
+        &self,
+        addresses: Vec<SocketAddr>,
+        allowed: &Allowed,
+    ) -> Result<Vec<Endpoint>> {
         let endpoint = |address: SocketAddr| match allowed.refusal(&self.host, address.ip()) {
             Some(refused) => Err(refused),
             None => Ok(Endpoint { name: self.name(address), address, weight: self.weight }),
@@ -86,14 +113,81 @@ impl Place {
         addresses.into_iter().map(endpoint).collect()
     }
 
+    /// The host is an address, or this machine by name: nothing the DNS knows better.
+    pub(crate) fn is_numeric_or_here(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok() || self.host.eq_ignore_ascii_case("localhost")
+    }
+
     /// How the report calls one of its addresses.
     fn name(&self, address: SocketAddr) -> String {
         if address.ip().to_string() == self.host {
             address.to_string()
         } else {
-            format!("{}:{} ({})", self.host, self.port, address.ip())
+            format!("{}:{} ({})", self.host, address.port(), address.ip())
         }
     }
+}
+
+fn weighed<'a>(typed: &'a str, fault: &impl Fn(String) -> anyhow::Error) -> Result<(&'a str, u32)> {
+    let Some((place, weight)) = typed.rsplit_once('=') else { return Ok((typed, 1)) };
+    let weight = weight.parse().ok().filter(|weight| *weight > 0);
+    Ok((place, weight.ok_or_else(|| fault("the weight is a number from 1 on".into()))?))
+}
+
+/// The scheme of this name, or why there is none.
+fn spoken(name: &str, xmpp: bool) -> Result<Scheme, String> {
+    if let Some((_, scheme)) = SCHEMES.iter().find(|(own, _)| *own == name) {
+        return Ok(*scheme);
+    }
+    if LATER.contains(&name) {
+        return Err(format!("this version does not speak {name}:// yet"));
+    }
+    let hint = hint(nearest(name, SCHEMES.map(|(own, _)| own)));
+    Err(format!("`{name}` is not a scheme; {}{hint}", wanted(xmpp)))
+}
+
+fn wanted(xmpp: bool) -> String {
+    let example =
+        if xmpp { "xmpp://DOMAIN, such as xmpp://" } else { "HOST:PORT, such as line://" };
+    let at = if xmpp { "chat.example" } else { "127.0.0.1:7000" };
+    format!("give {example}{at}")
+}
+
+/// What fits a scenario, and what would fit the other kind of target.
+fn fitting(xmpp: bool) -> String {
+    let names = |wanted: bool| -> Vec<&str> {
+        let fits = BUILTIN.iter().filter(|own| (own.target == Speaks::Xmpp) == wanted);
+        fits.map(|own| own.name).collect()
+    };
+    let others = names(!xmpp).join(", ");
+    match xmpp {
+        true => format!("speaks XMPP: give xmpp://DOMAIN or xmpps://DOMAIN, or run {others}"),
+        false => {
+            format!("speaks lines: give line://HOST:PORT or lines://HOST:PORT, or run {others}")
+        }
+    }
+}
+
+/// `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`, taken apart.
+fn located<'a>(
+    at: &'a str,
+    fault: &impl Fn(String) -> anyhow::Error,
+) -> Result<(&'a str, Option<u16>)> {
+    let at = at.strip_suffix('/').unwrap_or(at);
+    let brackets = || fault("an IPv6 address stands in brackets: [::1]:7000".into());
+    let (host, behind) = match at.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').ok_or_else(brackets)?,
+        None => at.split_at(at.find(':').unwrap_or(at.len())),
+    };
+    if behind.matches(':').count() > 1 {
+        return Err(brackets());
+    }
+    if behind.is_empty() {
+        return Ok((host, None));
+    }
+    let port = behind.strip_prefix(':').and_then(|port| port.parse().ok()).filter(|port| *port > 0);
+    let port = port.ok_or_else(|| fault("the port is a number from 1 to 65535".into()))?;
+    Ok((host, Some(port)))
 }
 
 /// The source addresses of `--source`.
@@ -139,8 +233,43 @@ pub(crate) fn hint(meant: Option<&str>) -> String {
 mod tests {
     use super::*;
 
+    fn scenario(name: &str) -> &'static Builtin {
+        densebots_scenarios::find(name).expect("is built in")
+    }
+
     fn place(typed: &str) -> Option<(String, u16, u32)> {
-        Place::of(typed, "--target").ok().map(|place| (place.host, place.port, place.weight))
+        let place = Place::of(typed, "--target", scenario("echo")).ok()?;
+        Some((place.host, place.port?, place.weight))
+    }
+
+    fn domain(typed: &str) -> Option<(bool, String, Option<u16>)> {
+        let place = Place::of(typed, "--target", scenario("jumper")).ok()?;
+        Some((place.scheme.secure, place.host, place.port))
+    }
+
+    #[test]
+    fn domains_do_without_a_port() {
+        let of = |secure, host: &str, port| Some((secure, host.to_owned(), port));
+        assert_eq!(domain("xmpp://chat.example"), of(false, "chat.example", None));
+        assert_eq!(domain("xmpps://chat.example:5270=2"), of(true, "chat.example", Some(5270)));
+        assert_eq!(domain("chat.example"), of(false, "chat.example", None));
+        assert_eq!(domain("xmpp://[::1]"), of(false, "::1", None));
+        assert_eq!(domain("xmpp://[::1]:5222/"), of(false, "::1", Some(5222)));
+        for wrong in
+            ["xmpp://", "xmpp://a@b", "xmpp://a/b", "line://a:1", "xmpp://a:0", "xmpp://::1"]
+        {
+            assert_eq!(domain(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_has_to_fit_the_scenario() {
+        let said =
+            |typed, name| Place::of(typed, "--target", scenario(name)).unwrap_err().to_string();
+        let lines = said("xmpp://chat.example", "echo");
+        assert!(lines.contains("line://HOST:PORT") && lines.contains("run jumper"), "{lines}");
+        let xmpp = said("line://127.0.0.1:1", "jumper");
+        assert!(xmpp.contains("xmpp://DOMAIN") && xmpp.contains("echo"), "{xmpp}");
     }
 
     #[test]

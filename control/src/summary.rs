@@ -15,6 +15,7 @@ use table::Table;
 
 mod delivery;
 pub(crate) mod figures;
+mod secure;
 mod table;
 
 /// More endpoints than this are told in one line.
@@ -46,6 +47,7 @@ impl Summary<'_> {
         self.ops(&figures, &mut lines);
         lines.extend(delivery::lines(self.report, &figures, &self.label("delivery")));
         self.counters(&mut lines);
+        lines.extend(secure::lines(self));
         self.losses(&figures, &mut lines);
         self.endpoints(&mut lines);
         self.generator(&figures, &mut lines);
@@ -84,6 +86,10 @@ impl Summary<'_> {
         );
         if self.heading.embedded {
             text.push_str("\nthe target ran on this machine: latencies describe both");
+        }
+        if self.heading.verified == Some(false) {
+            let told = self.paint.doubt("TLS not verified: anybody could have been the target");
+            let _ = write!(text, "\n{told}");
         }
         text
     }
@@ -210,7 +216,7 @@ impl Summary<'_> {
 
     fn counters(&self, lines: &mut Vec<String>) {
         let (names, total) = (&self.report.names, &self.report.total);
-        let counters = names.counters.iter().zip(&total.counters);
+        let counters = names.counters.iter().zip(&total.counters).filter(|(_, count)| **count > 0);
         let mut told: Vec<String> =
             counters.map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
         let gauges = names.gauges.iter().zip(&total.gauges);

@@ -1,7 +1,8 @@
 //! The embedded target: this same program again, in its own process, for as long as we live.
 //!
 //! It holds the other end of its standard input. However we end, that end closes, and so it ends
-//! too. It says where it listens on its standard output, an address a line.
+//! too. It says where it listens on its standard output, an address a line, and before them, if it
+//! speaks TLS, which certificate it has made: `certificate sha256:HEX`.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -14,6 +15,12 @@ use anyhow::{Context, Result, bail};
 use densebots_engine::limits::SOURCES_MAX;
 use densebots_engine::{Arrival, Endpoint, Load, Plan};
 use densebots_scenarios::target::Speaks;
+
+use crate::args::TlsWay;
+use crate::secure;
+
+mod offer;
+pub(crate) use offer::Offer;
 
 /// Connections a shard of the target has room for beyond its share: bots that come back take a
 /// place while the one they lost is still being cleared away.
@@ -32,35 +39,62 @@ pub(crate) struct Embedded {
     life: Option<ChildStdin>,
     /// Where it listens, one address a shard.
     pub addresses: Vec<SocketAddr>,
+    /// The hash of its certificate, if it speaks TLS.
+    pub certificate: Option<[u8; 32]>,
 }
 
+/// What a target is to be like.
+pub(crate) struct Wanted<'a> {
+    /// What it speaks.
+    pub speaks: Speaks,
+    /// Its threads, each with a port.
+    pub shards: u32,
+    /// A descriptor table a shard.
+    pub split_tables: bool,
+    /// Room for so many connections.
+    pub connections: u32,
+    /// How it encrypts.
+    pub tls: TlsWay,
+    /// Its domain, where it has one.
+    pub domain: Option<&'a str>,
+}
+
+/// What begins the line that tells the certificate.
+const CERTIFICATE: &str = "certificate ";
+
 impl Embedded {
-    /// Starts a target with so many shards and room for so many connections.
-    pub(crate) fn start(
-        speaks: Speaks,
-        shards: u32,
-        split: bool,
-        connections: u32,
-    ) -> Result<Embedded> {
-        let name = Speaks::ALL.iter().find(|(_, spoken)| *spoken == speaks);
+    /// Starts a target.
+    pub(crate) fn start(wanted: &Wanted<'_>) -> Result<Embedded> {
+        let name = Speaks::ALL.iter().find(|(_, spoken)| *spoken == wanted.speaks);
         let program = std::env::current_exe().context("where this program lies")?;
         let mut command = Command::new(program);
         command
             .args(["serve", name.map_or("echo", |(name, _)| name)])
-            .args(["--embedded", &shards.to_string()])
-            .args(["--capacity", &connections.to_string()])
-            .args(split.then_some("--split-tables"))
+            .args(["--embedded", &wanted.shards.to_string()])
+            .args(["--capacity", &wanted.connections.to_string()])
+            .args(wanted.split_tables.then_some("--split-tables"))
+            .args(["--tls", wanted.tls.word()])
+            .args(wanted.domain.map(|domain| ["--domain", domain]).into_iter().flatten())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0); // Ctrl-C is ours: the target stays until its bots have left
         let mut child = command.spawn().context("starting the embedded target")?;
         let life = child.stdin.take();
         let told = child.stdout.take().context("the embedded target's output")?;
-        let mut embedded = Embedded { child, life, addresses: Vec::new() };
-        for line in BufReader::new(told).lines().take(shards as usize) {
-            embedded.addresses.push(line?.parse().context("the embedded target's address")?);
+        let mut embedded = Embedded { child, life, addresses: Vec::new(), certificate: None };
+        let mut lines = BufReader::new(told).lines();
+        while embedded.addresses.len() < wanted.shards as usize
+            && let Some(line) = lines.next().transpose()?
+        {
+            match line.strip_prefix(CERTIFICATE) {
+                Some(hash) => embedded.certificate = Some(secure::pin(hash)?),
+                None => {
+                    let address = line.parse().context("the embedded target's address")?;
+                    embedded.addresses.push(address);
+                }
+            }
         }
-        if embedded.addresses.len() < shards as usize {
+        if embedded.addresses.len() < wanted.shards as usize {
             bail!("the embedded target did not start ({})", embedded.end()?);
         }
         Ok(embedded)
@@ -144,7 +178,7 @@ pub(crate) fn plan(listen: &[SocketAddr], split_tables: bool, connections: u32) 
 /// The other side of [`Embedded`]: listens on ports of 127.0.0.1, says which, and lives until
 /// standard input ends.
 pub(crate) fn live(
-    speaks: Speaks,
+    offer: &Offer,
     shards: usize,
     split_tables: bool,
     connections: u32,
@@ -152,7 +186,10 @@ pub(crate) fn live(
     let shards = shards.clamp(1, SOURCES_MAX);
     let listen: Vec<SocketAddr> = vec![(Ipv4Addr::LOCALHOST, 0).into(); shards];
     let plan = plan(&listen, split_tables, connections);
-    let run = densebots_scenarios::serve(speaks, plan, |address| {
+    if let Some(hash) = &offer.fingerprint {
+        let _ = writeln!(io::stdout(), "{CERTIFICATE}{hash}");
+    }
+    let run = offer.start(plan, |address| {
         let _ = writeln!(io::stdout(), "{address}");
     })?;
     // Nothing is ever said on it; it ends with the parent.

@@ -32,6 +32,8 @@ pub(crate) struct Heading {
     pub model: &'static str,
     /// The target is ours.
     pub embedded: bool,
+    /// Whether the target's certificate is checked; `None` without TLS.
+    pub verified: Option<bool>,
 }
 
 impl ReportFile {
@@ -77,7 +79,7 @@ impl ReportFile {
             lost: losses.collect(),
             endpoints: endpoints(report),
             delivery: delivery::delivery(report, &figures),
-            tls: tls(report),
+            tls: tls(heading, report),
             thresholds: Vec::new(),
             generator: generator(heading, report, &figures),
             series,
@@ -130,12 +132,13 @@ fn connect(report: &Report) -> ConnectPart {
     }
 }
 
-fn tls(report: &Report) -> TlsPart {
+fn tls(heading: &Heading, report: &Report) -> TlsPart {
     let (tls, derive) = (&report.total.tls, &report.total.derive);
     TlsPart {
         kept: tls.kept,
         dense: tls.dense,
         handshakes: tls.handshakes,
+        verified: heading.verified,
         p50_us: carried(&tls.took, 0.5),
         p99_us: carried(&tls.took, 0.99),
         derivations: derive.count,

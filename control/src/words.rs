@@ -80,7 +80,8 @@ fn whereto(run: &Meant) -> String {
         1 => format!("source address {}", run.plan.sources[0]),
         many => format!("{} source addresses", grouped(many as u64)),
     };
-    format!("{ports}; {sources}; seed {}", run.plan.seed)
+    let tls = crate::secure::told(run.way, run.plan.tls.as_ref());
+    format!("{ports}; {tls}; {sources}; seed {}", run.plan.seed)
 }
 
 fn machine(run: &Meant) -> String {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use densebots_engine::limits::Level;
+use densebots_engine::plan::Trust;
 use densebots_engine::{Command, Load, Report, Run, Snapshot};
+use densebots_scenarios::target::Speaks;
 
 use crate::args::RunFlags;
 use crate::clock;
@@ -14,9 +16,10 @@ use crate::ending::{Ending, usage};
 use crate::meant::{self, Meant};
 use crate::paint::Paint;
 use crate::report_file::Keeper;
+use crate::secure::{self, KeyLog};
 use crate::signals::Signals;
 use crate::summary::Summary;
-use crate::target::{Cost, Embedded};
+use crate::target::{Cost, Embedded, Wanted};
 use crate::trace::{self, trace};
 use crate::view::terminal::Keys;
 use crate::view::{Frame, View};
@@ -52,12 +55,17 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
         started: clock::date(),
         model: meant.model(),
         embedded: meant.embedded,
+        verified: secure::verified(meant.plan.tls.as_ref()),
     };
-    let plan = meant.plan.clone();
+    let key_log = flags.secure.tls_key_log.as_deref().map(KeyLog::open).transpose()?;
+    let mut plan = meant.plan.clone();
+    if let Some(tls) = &mut plan.tls {
+        tls.key_log = key_log.as_ref().map(KeyLog::lines);
+    }
     let (observer, traced) = if plan.trace.is_empty() {
         (None, None)
     } else {
-        let (observer, traced) = trace(plan.trace.clone(), paint);
+        let (observer, traced) = trace(plan.trace.clone(), meant.scenario.target, paint);
         (Some(observer), Some(traced))
     };
     let run =
@@ -67,6 +75,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
     lead.follow(&run, target.as_mut());
     let report = run.finish();
     drop(target);
+    lead.notes.extend(key_log.and_then(KeyLog::close));
     Ok(lead.close(&report, &meant, flags.output.strict))
 }
 
@@ -88,8 +97,19 @@ fn embed(meant: &mut Meant) -> Result<Option<Embedded>> {
     }
     let connections = meant.plan.load.live_max().saturating_add(meant.plan.capacity);
     let (shards, split) = (meant.preflight.target_shards.max(1), meant.preflight.split);
-    let target = Embedded::start(meant.scenario.target, shards, split, connections)?;
+    let xmpp = meant.scenario.target == Speaks::Xmpp;
+    let target = Embedded::start(&Wanted {
+        speaks: meant.scenario.target,
+        shards,
+        split_tables: split,
+        connections,
+        tls: meant.way.flag(),
+        domain: xmpp.then(|| meant.settings.text("domain")),
+    })?;
     meant.plan.endpoints = target.endpoints();
+    if let Some(dial) = meant.plan.tls.as_mut().and_then(|tls| tls.dial.as_mut()) {
+        dial.trust = Trust::Pinned(target.certificate.into_iter().collect());
+    }
     Ok(Some(target))
 }
 

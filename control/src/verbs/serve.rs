@@ -8,18 +8,19 @@ use densebots_scenarios::target::Speaks;
 
 use crate::args::ServeFlags;
 use crate::ending::{Ending, usage};
+use crate::names;
 use crate::signals::Signals;
+use crate::target::{self, Offer};
 use crate::units::{grouped, per_second, size};
-use crate::{names, target};
 
 /// How often signals are looked at.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// Serves until a signal comes; embedded, until standard input ends.
 pub(crate) fn serve(flags: &ServeFlags) -> Result<Ending> {
-    let speaks = speaks(&flags.speaks)?;
+    let offer = Offer::of(flags, speaks(&flags.speaks)?)?;
     if let Some(shards) = flags.embedded {
-        target::live(speaks, shards, flags.split_tables, flags.capacity)?;
+        target::live(&offer, shards, flags.split_tables, flags.capacity)?;
         return Ok(Ending::Passed);
     }
     if flags.listen.is_empty() {
@@ -27,7 +28,13 @@ pub(crate) fn serve(flags: &ServeFlags) -> Result<Ending> {
     }
     let signals = Signals::watch()?;
     let plan = target::plan(&flags.listen, flags.split_tables, flags.capacity);
-    let run = densebots_scenarios::serve(speaks, plan, |address| {
+    if let Some(hash) = &offer.fingerprint {
+        let _ = writeln!(io::stdout(), "certificate {hash}");
+        if !flags.quiet {
+            let _ = writeln!(io::stderr(), "bots believe it with --pin {hash}");
+        }
+    }
+    let run = offer.start(plan, |address| {
         let _ = writeln!(io::stdout(), "listening on {address}");
     })?;
     let wanted = flags.listen.len() as u64;

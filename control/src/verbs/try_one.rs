@@ -3,18 +3,20 @@
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::slice::from_ref;
 use std::time::Duration;
 
 use anyhow::Result;
 use densebots_engine::limits::Demand;
 use densebots_engine::{Arrival, Backoff, Command, Endpoint, Load, Plan, Report};
-use densebots_scenarios::{Builtin, Settings, Traffic};
+use densebots_scenarios::{Builtin, Traffic};
 
-use crate::allow::Allowed;
 use crate::args::TryFlags;
 use crate::ending::{Ending, usage};
-use crate::names::Place;
+use crate::meant::Aimed;
 use crate::paint::Paint;
+use crate::secure::{self, KeyLog};
+use crate::service::Service;
 use crate::signals::Signals;
 use crate::trace::{readable, trace};
 use crate::units::{micros, size};
@@ -34,20 +36,28 @@ const PACE: &str = "500ms";
 /// Tries.
 pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
     let signals = Signals::watch()?;
-    let scenario = meant::scenario(&flags.scenario)?;
-    let settings = settings(scenario, &flags.set.set)?;
+    let scenario = meant::scenario(scenario_name(flags))?;
+    let via: Vec<String> = flags.via.iter().cloned().collect();
+    let service = Service::of(from_ref(&flags.target), &via, "TARGET", scenario)?;
+    let Aimed { settings, mut endpoints, way, tls, .. } =
+        meant::aim(scenario, &service, &flags.allow, &flags.secure, &paced(scenario, flags))?;
     let traffic =
         (scenario.traffic)(&settings, 1).map_err(|error| usage(format!("--set: {error}")))?;
-    let place = Place::of(&flags.target, "TARGET")?;
-    let endpoint = place.resolve(&Allowed::of(&flags.allow)?)?.swap_remove(0);
+    let endpoint = endpoints.swap_remove(0);
     let paint = Paint::on(&io::stdout());
-    crate::tell(&format!("{} against {}\n", scenario.name, endpoint.name));
+    let told = secure::told(way, tls.as_ref());
+    crate::tell(&format!("{} against {}, {told}\n", scenario.name, endpoint.name));
     if !greeted(endpoint.address) {
         crate::tell(&format!("\n{}\n", paint.bad("failed: nobody got online")));
         return Ok(Ending::NobodyOnline);
     }
-    let (observer, lines) = trace(vec![1], paint);
-    let run = (scenario.start)(&settings, plan(endpoint, flags.hold), Some(observer))?;
+    let (observer, lines) = trace(vec![1], scenario.target, paint);
+    let key_log = flags.secure.tls_key_log.as_deref().map(KeyLog::open).transpose()?;
+    let mut plan = Plan { tls, ..plan(endpoint, flags.hold) };
+    if let Some(tls) = &mut plan.tls {
+        tls.key_log = key_log.as_ref().map(KeyLog::lines);
+    }
+    let run = (scenario.start)(&settings, plan, Some(observer))?;
     let mut stage = Stage { shown: 0, hidden: 0 };
     let mut asked = false;
     while !run.ended() {
@@ -64,6 +74,9 @@ pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
     lines.iter().for_each(|line| stage.show(&line));
     let report = run.finish();
     crate::tell(&stage.rest());
+    if let Some(why) = key_log.and_then(KeyLog::close) {
+        crate::tell(&format!("{}\n", paint.doubt(&why)));
+    }
     crate::tell(&summary(&report, scenario, traffic, paint));
     Ok(match () {
         () if asked => Ending::Interrupted,
@@ -73,8 +86,14 @@ pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
     })
 }
 
+/// The scenario that was named, or the one that fits the target.
+fn scenario_name(flags: &TryFlags) -> &str {
+    let xmpp = ["xmpp://", "xmpps://"].iter().any(|scheme| flags.target.starts_with(scheme));
+    flags.scenario.as_deref().unwrap_or(if xmpp { "jumper" } else { "echo" })
+}
+
 /// What was set, and a pace at which there is something to see.
-fn settings(scenario: &'static Builtin, typed: &[String]) -> Result<Settings> {
+fn paced(scenario: &'static Builtin, flags: &TryFlags) -> Vec<String> {
     let own = |name: &str| scenario.parameters.iter().any(|parameter| parameter.name == name);
     let mut set: Vec<String> = ["pace", "pause"]
         .into_iter()
@@ -84,8 +103,8 @@ fn settings(scenario: &'static Builtin, typed: &[String]) -> Result<Settings> {
         })
         .map(|name| format!("{name}={PACE}"))
         .collect();
-    set.extend_from_slice(typed);
-    meant::settings(scenario, &set)
+    set.extend_from_slice(&flags.set.set);
+    set
 }
 
 fn plan(endpoint: Endpoint, hold: Duration) -> Plan {

@@ -291,6 +291,8 @@ pub(crate) struct TlsPart {
     pub dense: u64,
     /// Handshakes.
     pub handshakes: u64,
+    /// Whether the target's certificate was checked; null without TLS.
+    pub verified: Option<bool>,
     /// Median of their time.
     pub p50_us: Option<u64>,
     /// 99th percentile; null below 100 samples.

@@ -17,7 +17,8 @@ use densebots_engine::{
     BotId, Counter, Ctx, GroupId, Letter, Link, Lost, Names, Plan, Rng, Role, Scenario,
 };
 use densebots_protocols::xmpp::sasl::{BINDING, Offer};
-use densebots_protocols::xmpp::server::{self, Domain, Event, Hosted, STANZA_MAX, Starttls};
+pub use densebots_protocols::xmpp::server::Starttls;
+use densebots_protocols::xmpp::server::{self, Domain, Event, Hosted, STANZA_MAX};
 use densebots_protocols::xmpp::{Kind, Stanza, StanzaCondition};
 
 use super::guest::Guest;

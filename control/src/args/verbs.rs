@@ -1,0 +1,112 @@
+//! Flags of the verbs beside `run`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{SecureFlags, SetFlags, TlsWay};
+use crate::units;
+
+/// Flags of `serve`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeFlags {
+    /// What to speak: echo gives back every byte, line has rooms (/join NAME), xmpp has users and
+    /// rooms
+    pub speaks: String,
+    /// Where to listen, each address with a thread of its own; port 0 picks one
+    #[arg(long, value_name = "ADDR", value_delimiter = ',', default_value = "127.0.0.1:7000")]
+    pub listen: Vec<SocketAddr>,
+    /// Room for so many connections
+    #[arg(long, value_name = "N", default_value = "100k", value_parser = units::count)]
+    pub capacity: u32,
+    /// Encrypt connections: alone, as fits the protocol
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, default_missing_value = "on")]
+    pub tls: Option<TlsWay>,
+    /// The certificate shown, with its chain (PEM); without it, one is made
+    #[arg(long, value_name = "FILE.pem", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE.pem", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// The XMPP domain; rooms are at conference. of it (localhost unless given)
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
+    /// Who may log in, a list in CSV, its first line name,password (everybody unless given)
+    #[arg(long, value_name = "FILE.csv")]
+    pub accounts: Option<PathBuf>,
+    /// Say nothing but the addresses
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Live as long as standard input is open; listen on as many ports of 127.0.0.1.
+    #[arg(long, hide = true, value_name = "SHARDS")]
+    pub embedded: Option<usize>,
+    /// A descriptor table a shard.
+    #[arg(long, hide = true)]
+    pub split_tables: bool,
+}
+
+/// Flags of `try`.
+#[derive(Args, Debug)]
+pub(crate) struct TryFlags {
+    /// The target: xmpp://DOMAIN, line://HOST:PORT, or HOST:PORT
+    pub target: String,
+    /// The scenario, by name (echo, or jumper at an XMPP service, unless given)
+    pub scenario: Option<String>,
+    /// Dial this address instead of the target's own
+    #[arg(long, value_name = "HOST:PORT")]
+    pub via: Option<String>,
+    /// How long the bot stays online
+    #[arg(long = "for", value_name = "TIME", default_value = "3s", value_parser = units::duration)]
+    pub hold: Duration,
+    /// Addresses that may be tried although they are not loopback; never a wildcard
+    #[arg(long, value_name = "HOST|CIDR", value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// How the connection is encrypted.
+    #[command(flatten)]
+    pub secure: SecureFlags,
+    /// Parameters.
+    #[command(flatten)]
+    pub set: SetFlags,
+}
+
+/// Flags of `accounts`.
+#[derive(Args, Debug)]
+pub(crate) struct AccountsFlags {
+    /// How many, from the first bot on (all of a list unless given)
+    #[arg(long, visible_alias = "conns", value_name = "N", value_parser = units::count)]
+    pub bots: Option<u32>,
+    /// The ids to make accounts for, first and last
+    #[arg(long, value_name = "A..B", conflicts_with = "bots")]
+    pub ids: Option<String>,
+    /// Names by id: bot{id}, or user-{id:06} with zeros
+    #[arg(long, value_name = "PATTERN", conflicts_with = "accounts")]
+    pub account_name: Option<String>,
+    /// The one password of all, the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "accounts")]
+    pub password_file: Option<PathBuf>,
+    /// Passwords by id: a pattern, the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["accounts", "password_file"])]
+    pub password_pattern_file: Option<PathBuf>,
+    /// A list in CSV, its first line name,password; each is used once
+    #[arg(long, value_name = "FILE.csv")]
+    pub accounts: Option<PathBuf>,
+    /// What to write: a list, or a script for the shell of the server's machine
+    #[arg(long, value_enum, default_value = "csv", value_name = "FORMAT")]
+    pub format: AccountsFormat,
+    /// The service they are for; prosodyctl and ejabberdctl want it
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
+}
+
+/// What `accounts` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AccountsFormat {
+    /// A list for --accounts
+    Csv,
+    /// A line of prosodyctl for each
+    Prosodyctl,
+    /// A line of ejabberdctl for each
+    Ejabberdctl,
+}
