@@ -216,7 +216,8 @@ impl Book {
     ) {
         let own = |(_, stay): &(usize, &Stay)| stay.bot == receipt.bot && stay.room == receipt.room;
         let stays = self.stays[..receipt.stays].iter().enumerate().filter(own);
-        let newest = stays.clone().next_back().filter(|(_, stay)| stay.left + self.late >= receipt.at);
+        let newest =
+            stays.clone().next_back().filter(|(_, stay)| stay.left + self.late >= receipt.at);
         let Some((_, newest)) = newest else {
             sum.unowed += 1;
             return;

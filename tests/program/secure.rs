@@ -37,18 +37,22 @@ fn served(words: &str) -> Served {
     let mut child =
         program(&format!("serve {words} --listen 127.0.0.1:0")).spawn().expect("it starts");
     let said = child.stderr.take();
-    let mut pin = String::new();
+    let (mut pin, mut address) = (String::new(), None);
     let lines = BufReader::new(child.stdout.take().expect("standard output is piped")).lines();
     for line in lines.map_while(Result::ok) {
         if let Some(hash) = line.strip_prefix("certificate ") {
             hash.clone_into(&mut pin);
         }
-        if let Some(address) = line.strip_prefix("listening on ") {
-            let address = address.parse().expect("an address");
-            return Served { child, address, pin, _said: said };
+        address = line.strip_prefix("listening on ").map(str::to_owned);
+        if address.is_some() {
+            break;
         }
     }
-    panic!("`serve {words}` ended before it listened");
+    let Some(address) = address else {
+        let ended = child.wait().expect("it has ended");
+        panic!("`serve {words}` ended before it listened: {ended}");
+    };
+    Served { child, address: address.parse().expect("an address"), pin, _said: said }
 }
 
 /// An authority in a folder of its own.
