@@ -1,5 +1,7 @@
 //! Against real servers: Prosody and ejabberd on loopback.
 #![allow(missing_docs, unreachable_pub)]
+// How long a test waits for a server is no time of a run.
+#![allow(clippy::disallowed_methods)]
 
 #[path = "real/chats.rs"]
 mod chats;
