@@ -24,6 +24,8 @@ use crate::chat::{self, Chat, Stay, Told};
 use crate::{Parameter, SettingError, Settings, Traffic, phrases, refusals};
 
 mod hears;
+#[cfg(test)]
+mod tests;
 
 /// What can be set, beside what all XMPP scenarios have.
 pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([

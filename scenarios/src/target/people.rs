@@ -21,7 +21,8 @@ const ROUNDS: u32 = 4096;
 pub enum Admission {
     /// Everybody. PLAIN takes any password; SCRAM, which needs to know one, takes this.
     Anybody {
-        /// Everybody's password, where it has to be known.
+        /// Everybody's password, where it has to be known; empty: everybody's is its name, as bots
+        /// have it unless told otherwise.
         password: String,
     },
     /// Accounts with their passwords, and those that register (XEP-0077).
@@ -57,7 +58,10 @@ impl Accounts for People {
 
     fn salted(&self, account: &str, _: Hash) -> Option<Salted<'_>> {
         let listed = self.listed(|listed| listed.get(&*account.to_lowercase()).cloned());
-        let everybody = self.everybody.as_deref().map(Cow::Borrowed);
+        let everybody = self.everybody.as_deref().map(|password| match password {
+            "" => Cow::Owned(account.to_owned()),
+            password => Cow::Borrowed(password),
+        });
         let password = listed.map(Cow::Owned).or(everybody)?;
         Some(Salted { salt: SALT, rounds: ROUNDS, secret: Secret::Password(password) })
     }

@@ -65,7 +65,7 @@ impl Default for Service {
     fn default() -> Service {
         Service {
             domain: "localhost".to_owned(),
-            admission: Admission::Anybody { password: "secret".to_owned() },
+            admission: Admission::Anybody { password: String::new() },
             starttls: Starttls::Off,
             registration: true,
             occupants_max: 10_000,
