@@ -112,7 +112,7 @@ pub(crate) fn tls(
         (true, None) => Trust::Pinned(Vec::new()),
         (false, _) => trust(flags)?,
     };
-    let identity = flags.client_cert.as_deref().map(identity).transpose()?;
+    let identity = flags.own_certificate.as_deref().map(identity).transpose()?;
     let tls = Tls {
         direct: way == Way::Direct,
         tier: match flags.tls_tier {
@@ -168,7 +168,7 @@ fn believed(flags: &SecureFlags) -> Option<&'static str> {
         ("--ca-file", flags.ca_file.is_some()),
         ("--insecure", flags.insecure),
         ("--pin", !flags.pin.is_empty()),
-        ("--client-cert", flags.client_cert.is_some()),
+        ("--client-cert", flags.own_certificate.is_some()),
     ];
     all.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
 }

@@ -148,7 +148,8 @@ fn lines_are_encrypted_from_the_first_byte() {
 /// A run of a few bots at the service; its report.
 fn visit(target: &Served, flags: &str) -> Value {
     let words = format!(
-        "run jumper --target xmpp://{DOMAIN} --via {} --conns 5 --for 1s --drain 1s --give-up 1 {flags}",
+        "run jumper --target xmpp://{DOMAIN} --via {} --conns 5 --for 1s --drain 1s --give-up 1 \
+         {flags}",
         target.address
     );
     let (ended, report) = report(&words);

@@ -18,8 +18,8 @@ pub(crate) struct SecureFlags {
     #[arg(long, conflicts_with = "pin")]
     pub insecure: bool,
     /// Show this certificate if the target asks for one; its private key is in the same file
-    #[arg(long, value_name = "FILE.pem")]
-    pub client_cert: Option<PathBuf>,
+    #[arg(long = "client-cert", value_name = "FILE.pem")]
+    pub own_certificate: Option<PathBuf>,
     /// Believe the one certificate with this hash, whatever its name and date
     #[arg(long, value_name = "sha256:HEX", value_delimiter = ',')]
     pub pin: Vec<String>,
