@@ -146,7 +146,7 @@ fn jumpers_hear_everything_in_a_slow_network() {
 }
 
 #[test]
-#[ignore = "seed 21: some messages are missing; not yet known whether by the target or by the rooms"]
+#[ignore = "seed 21: some messages are missing; it is not known yet why"]
 fn rooms_hear_everything_in_a_slow_network() {
     delivers(in_rooms, ROOMS);
 }

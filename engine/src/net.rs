@@ -88,9 +88,9 @@ pub struct Load {
     pub run_delay: Duration,
 }
 
-/// Most events one [`Net::poll`] reports. A turn reads all of them before it writes to any, so their
-/// sockets should still lie in the processor's cache then: at 100,000 links in full ping-pong, 1,024
-/// made a message some 15 % dearer, and the waits that 64 cost are not to be seen.
+/// Most events one [`Net::poll`] reports. A turn reads all of them before it writes to any, so
+/// their sockets should still lie in the processor's cache then: at 100,000 links in full
+/// ping-pong, 1,024 made a message some 15 % dearer, and the waits that 64 cost are not to be seen.
 pub const READY_MAX: usize = 64;
 
 /// Ends the wait of the net it came from.

@@ -136,7 +136,7 @@ impl Presence {
 
     fn presence(&self, bot: &mut Bot, presence: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
         let from = presence.from().unwrap_or_default();
-        let status = presence.element().child("status", namespace::CLIENT);
+        let status = presence.element().child("status", namespace::STANZAS);
         let status = status.map(|status| status.text()).unwrap_or_default();
         let known = ctx.ledger().read(status.as_bytes());
         if let Some(own) = known.filter(|known| known.sender == ctx.id) {

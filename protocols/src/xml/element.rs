@@ -70,8 +70,9 @@ impl<'a> Element<'a> {
         Self::within(text, text, default_namespace)
     }
 
-    /// Reads the header of a stream, as [`Framer`](super::Framer) cut it: a start tag, perhaps behind an XML
-    /// declaration (RFC 6120 section 11.5), which has to say version 1 and UTF-8 if anything.
+    /// Reads the header of a stream, as [`Framer`](super::Framer) cut it: a start tag, perhaps
+    /// behind an XML declaration (RFC 6120 section 11.5), which has to say version 1 and UTF-8 if
+    /// anything.
     pub fn header(bytes: &'a [u8]) -> Result<Self, Violation> {
         let text = std::str::from_utf8(bytes).map_err(|_| NOT_UTF8)?;
         let tag = verify::behind_declaration(text)?;

@@ -173,7 +173,7 @@ impl Login {
         if header.prefix() != Some("stream") {
             return Err(OTHER_PREFIX);
         }
-        if header.declaration("") != Some(namespace::CLIENT) {
+        if header.declaration("") != Some(namespace::STANZAS) {
             return Err(OTHER_NAMESPACE);
         }
         let version = header.attribute("version");

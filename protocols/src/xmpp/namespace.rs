@@ -1,7 +1,7 @@
 //! The namespaces of the extensions that are spoken here.
 
 /// Stanzas (RFC 6120 section 4.8.2).
-pub const CLIENT: &str = "jabber:client";
+pub const STANZAS: &str = "jabber:client";
 /// STARTTLS (RFC 6120 section 5).
 pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 /// SASL (RFC 6120 section 6).

@@ -187,12 +187,12 @@ impl Hosted {
                 Ok(Step::Event(used, Event::Ended(None)))
             }
             (_, Some(login)) => {
-                let element = Element::parse(bytes, namespace::CLIENT)?;
+                let element = Element::parse(bytes, namespace::STANZAS)?;
                 element.verify()?;
                 let next = login.stanza(element, &self.domain, out);
                 Ok(self.go(next, used, out))
             }
-            _ => self.stanza(Element::parse(bytes, namespace::CLIENT)?, used, out),
+            _ => self.stanza(Element::parse(bytes, namespace::STANZAS)?, used, out),
         }
     }
 
@@ -230,9 +230,9 @@ impl Hosted {
                 self.manage(name, out);
                 return Ok(Step::Quiet(used));
             }
-            (namespace::CLIENT, "message") => Event::Message(stanza),
-            (namespace::CLIENT, "presence") => Event::Presence(stanza),
-            (namespace::CLIENT, "iq") => Event::Iq(stanza),
+            (namespace::STANZAS, "message") => Event::Message(stanza),
+            (namespace::STANZAS, "presence") => Event::Presence(stanza),
+            (namespace::STANZAS, "iq") => Event::Iq(stanza),
             _ => return Ok(self.fault(used, "unsupported-stanza-type", out)),
         };
         self.received = self.received.wrapping_add(1);

@@ -53,7 +53,7 @@ pub enum Kind {
 impl<'a> Stanza<'a> {
     /// A stanza as it is written, with nothing around it.
     pub fn parse(text: &'a [u8]) -> Result<Self, Violation> {
-        Element::parse(text, namespace::CLIENT).map(Self)
+        Element::parse(text, namespace::STANZAS).map(Self)
     }
 
     /// The element, for what has no method here.
@@ -102,13 +102,13 @@ impl<'a> Stanza<'a> {
 
     /// What a message says. A message without a body has something else to say.
     pub fn body(&self) -> Option<Cow<'a, str>> {
-        self.0.child("body", namespace::CLIENT).map(|body| body.text())
+        self.0.child("body", namespace::STANZAS).map(|body| body.text())
     }
 
     /// The subject of a message. With a type of groupchat and no body it is the room's (XEP-0045
     /// section 8.1), and ends what a join brings.
     pub fn subject(&self) -> Option<Cow<'a, str>> {
-        self.0.child("subject", namespace::CLIENT).map(|subject| subject.text())
+        self.0.child("subject", namespace::STANZAS).map(|subject| subject.text())
     }
 
     /// When it was first sent, if it was kept for later (XEP-0203): history, or offline.
@@ -124,7 +124,7 @@ impl<'a> Stanza<'a> {
 
     /// Why it was refused.
     pub fn error(&self) -> Option<StanzaError<'a>> {
-        self.0.child("error", namespace::CLIENT).map(StanzaError)
+        self.0.child("error", namespace::STANZAS).map(StanzaError)
     }
 
     /// The first child: the question or the answer of an iq.

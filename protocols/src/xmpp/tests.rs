@@ -215,7 +215,8 @@ pub(super) fn juliet(service: Service) -> Account {
 }
 
 /// The harness replaces these in dialogues.
-pub(super) const SERVER_HEADER: &str = "S <?xml version='1.0'?><stream:stream xmlns='jabber:client' id='1' \
+pub(super) const SERVER_HEADER: &str = "S <?xml version='1.0'?><stream:stream \
+     xmlns='jabber:client' id='1' \
      version='1.0' \
      xmlns:stream='http://etherx.jabber.org/streams' from='example.org' xml:lang='en'>";
 pub(super) const OUR_HEADER: &str = "C <?xml version='1.0'?><stream:stream xmlns='jabber:client' \

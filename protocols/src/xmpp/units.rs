@@ -42,7 +42,7 @@ impl Xmpp {
                 Ok(Step::Quiet(used))
             }
             _ => {
-                let element = Element::parse(bytes, namespace::CLIENT)?;
+                let element = Element::parse(bytes, namespace::STANZAS)?;
                 if element.is("error", STREAMS) {
                     return Ok(self.stream_error(element, used, out));
                 }
@@ -113,9 +113,9 @@ impl Xmpp {
         }
         let stanza = Stanza(element);
         let event = match (element.namespace(), element.name()) {
-            (namespace::CLIENT, "message") => Event::Message(stanza),
-            (namespace::CLIENT, "presence") => Event::Presence(stanza),
-            (namespace::CLIENT, "iq") => Event::Iq(stanza),
+            (namespace::STANZAS, "message") => Event::Message(stanza),
+            (namespace::STANZAS, "presence") => Event::Presence(stanza),
+            (namespace::STANZAS, "iq") => Event::Iq(stanza),
             (namespace::MANAGEMENT, name) => {
                 let State::Managed(managed) = &mut self.state else { return Err(UNKNOWN) };
                 return match name {

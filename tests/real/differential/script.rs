@@ -25,8 +25,6 @@ pub(super) struct Exchange {
 const HEADER: &str = "<?xml version='1.0'?><stream:stream to='{home}' version='1.0' \
     xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
 
-/// A server that names itself to whom it has no address for yet.
-const NAMED: &str = "it says who answers before there is anybody to answer to";
 /// What the other user says, unheard, before the play begins.
 pub(super) const ENTRANCE: [&str; 5] = [
     HEADER,
@@ -114,14 +112,8 @@ pub(super) const BEGINNING: &[Exchange] = &[
         answers: &["0: iq result from own d-5 query jabber:iq:roster"],
         ..by(0, "the roster", "<iq type='get' id='d-5'><query xmlns='jabber:iq:roster'/></iq>")
     },
-    Exchange {
-        answers: &["0: presence - from own/r"],
-        ..by(0, "presence", "<presence/>")
-    },
-    Exchange {
-        answers: &["1: presence - from own/r"],
-        ..by(1, "presence", "<presence/>")
-    },
+    Exchange { answers: &["0: presence - from own/r"], ..by(0, "presence", "<presence/>") },
+    Exchange { answers: &["1: presence - from own/r"], ..by(1, "presence", "<presence/>") },
     Exchange {
         answers: &["0: iq result from home d-6"],
         ..by(

@@ -89,7 +89,7 @@ impl Wire {
     }
 
     fn described(&self, unit: &[u8]) -> Option<String> {
-        let element = Element::parse(unit, namespace::CLIENT).expect("well-formed");
+        let element = Element::parse(unit, namespace::STANZAS).expect("well-formed");
         let first = || element.children().next().map_or("nothing", |child| child.name());
         Some(match (element.namespace(), element.name()) {
             (STREAMS, "features") => features(element),
@@ -101,7 +101,7 @@ impl Wire {
             (namespace::MANAGEMENT, "a") => {
                 format!("acknowledged {}", element.attribute("h").unwrap_or_default())
             }
-            (namespace::CLIENT, _) => self.stanza(Stanza::parse(unit).expect("well-formed")),
+            (namespace::STANZAS, _) => self.stanza(Stanza::parse(unit).expect("well-formed")),
             (_, name) => match first() {
                 "nothing" => name.to_owned(),
                 condition => format!("{name} {condition}"),
@@ -124,7 +124,7 @@ impl Wire {
             said += &format!(" {id}");
         }
         if let Some(error) = stanza.error() {
-            let remedy = element.child("error", namespace::CLIENT);
+            let remedy = element.child("error", namespace::STANZAS);
             let remedy = remedy.and_then(|error| error.attribute("type")).unwrap_or_default();
             return format!("{said}: {remedy} {}", error.condition().name());
         }

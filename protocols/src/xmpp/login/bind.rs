@@ -138,7 +138,7 @@ impl Login {
 
 /// Whether this is the answer to our iq of that name.
 pub(super) fn answers(element: &Element<'_>, id: &str) -> bool {
-    element.is("iq", namespace::CLIENT)
+    element.is("iq", namespace::STANZAS)
         && element.attribute_is("id", id)
         && matches!(Stanza(*element).kind(), Kind::Result | Kind::Error)
 }

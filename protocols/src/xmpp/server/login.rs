@@ -81,7 +81,7 @@ impl Login {
             return;
         }
         out.extend_from_slice(b"<?xml version='1.0'?><stream:stream");
-        push_attribute("xmlns", namespace::CLIENT, out);
+        push_attribute("xmlns", namespace::STANZAS, out);
         push_attribute("xmlns:stream", crate::xml::STREAMS, out);
         push_attribute("from", &domain.name, out);
         let id = STANDARD.encode(self.stream.seed);
@@ -101,7 +101,7 @@ impl Login {
         if !header.is("stream", crate::xml::STREAMS) || header.prefix() != Some("stream") {
             return Next::Fault("invalid-namespace");
         }
-        if header.declaration("") != Some(namespace::CLIENT) {
+        if header.declaration("") != Some(namespace::STANZAS) {
             return Next::Fault("invalid-namespace");
         }
         let [to, version] = header.attributes(["to", "version"]);
@@ -184,11 +184,11 @@ impl Login {
                 let said = heard.and_then(|heard| acceptance.response(&heard, &*domain.directory));
                 self.said(said, out)
             }
-            (Stage::Offered, namespace::CLIENT, "iq") if usable && domain.registration => {
+            (Stage::Offered, namespace::STANZAS, "iq") if usable && domain.registration => {
                 register(&Stanza(element), domain, out);
                 Next::Quiet
             }
-            (Stage::Binding, namespace::CLIENT, "iq") => self.bind(&Stanza(element), domain, out),
+            (Stage::Binding, namespace::STANZAS, "iq") => self.bind(&Stanza(element), domain, out),
             _ => Next::Fault("not-authorized"),
         }
     }

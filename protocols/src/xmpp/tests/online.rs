@@ -24,7 +24,7 @@ fn said(write: impl FnOnce(&mut Xmpp, &mut Vec<u8>)) -> String {
     let mut out = Vec::new();
     write(&mut online(session(), &script(PLAIN)).session, &mut out);
     let text = String::from_utf8(out).expect("UTF-8");
-    let element = Element::parse(text.as_bytes(), namespace::CLIENT).expect("well-formed");
+    let element = Element::parse(text.as_bytes(), namespace::STANZAS).expect("well-formed");
     element.verify().expect("well-formed");
     text
 }
@@ -85,7 +85,7 @@ fn a_message_is_read_as_deep_as_asked() {
     let text = "<message from='room@muc/nick' id='1' type='groupchat'><subject>s</subject>\
                 <body>a &lt; b</body><delay xmlns='urn:xmpp:delay' \
                 stamp='2002-10-13T23:58:37Z'/></message>";
-    let message = Stanza(Element::parse(text.as_bytes(), namespace::CLIENT).expect("well-formed"));
+    let message = Stanza(Element::parse(text.as_bytes(), namespace::STANZAS).expect("well-formed"));
     assert_eq!(message.kind(), Kind::Groupchat);
     assert_eq!(message.body().as_deref(), Some("a < b"));
     assert_eq!(message.subject().as_deref(), Some("s"));
@@ -99,7 +99,8 @@ fn what_a_room_says_is_understood() {
                 <item affiliation='owner' role='moderator'/><status code='110'/>\
                 <status code='201'/>\
                 <status code='x'/></x></presence>";
-    let presence = Stanza(Element::parse(text.as_bytes(), namespace::CLIENT).expect("well-formed"));
+    let presence =
+        Stanza(Element::parse(text.as_bytes(), namespace::STANZAS).expect("well-formed"));
     let muc = presence.muc().expect("it says something");
     assert_eq!(muc.statuses().collect::<Vec<_>>(), [STATUS_SELF, STATUS_CREATED]);
     assert!(muc.says(STATUS_SELF) && !muc.says(STATUS_BANNED) && !muc.destroyed());
@@ -116,7 +117,7 @@ fn a_refusal_has_a_condition_and_a_remedy() {
              <{} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>",
             condition.name()
         );
-        let element = Element::parse(text.as_bytes(), namespace::CLIENT).expect("well-formed");
+        let element = Element::parse(text.as_bytes(), namespace::STANZAS).expect("well-formed");
         let error = Stanza(element).error().expect("an error");
         assert_eq!(error.condition(), *condition);
         assert_eq!(error.remedy(), Some(Remedy::Wait));
