@@ -48,7 +48,7 @@ mod stanza;
 mod tests;
 mod units;
 
-pub use account::{Account, Familiar, Identity, Management, STANZA_MAX, Service, Tls};
+pub use account::{Account, Identity, Management, STANZA_MAX, Service, Tls};
 pub use conditions::{Remedy, SaslCondition, StanzaCondition, StreamCondition};
 pub use managed::Resumption;
 pub use send::{History, Subscription};

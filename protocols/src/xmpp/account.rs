@@ -1,10 +1,8 @@
 //! Whom a session logs in as, and where.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::sasl::{Choice, Credentials, Unprepared};
-use crate::Violation;
-use crate::xml::Element;
 
 /// The longest stanza unless told otherwise. What servers send to rooms and rosters of a test
 /// stays far below; RFC 6120 section 13.12 asks for 10,000 bytes at least.
@@ -25,8 +23,6 @@ pub struct Service {
     pub stanza_max: u32,
     /// The language of the bots (RFC 6120 section 4.7.4).
     pub language: Box<str>,
-    /// What all sessions have been offered so far.
-    pub familiar: Familiar,
 }
 
 impl Service {
@@ -39,34 +35,7 @@ impl Service {
             management: Management::Off,
             stanza_max: STANZA_MAX,
             language: "en".into(),
-            familiar: Familiar::default(),
         }
-    }
-}
-
-/// Offers of one service that sessions remember: before TLS, over it, and behind the login, and one
-/// more for a service that changes its mind. Others are verified each time.
-const OFFERS_MAX: usize = 4;
-
-/// The features that a service offers to everybody in the same words: once they have been verified
-/// it is enough to compare them.
-#[derive(Clone, Debug, Default)]
-pub struct Familiar([OnceLock<Box<str>>; OFFERS_MAX]);
-
-impl Familiar {
-    /// Whether the features are well-formed ([`Element::verify`]).
-    pub(super) fn verify(&self, features: &Element<'_>) -> Result<(), Violation> {
-        let mut known = self.0.iter().map_while(OnceLock::get);
-        if known.any(|known| **known == *features.source()) {
-            return Ok(());
-        }
-        features.verify()?;
-        // Another shard may have been faster, with the same offer or another one.
-        _ = self
-            .0
-            .iter()
-            .find(|place| **place.get_or_init(|| features.source().into()) == *features.source());
-        Ok(())
     }
 }
 
@@ -150,28 +119,4 @@ pub struct Account {
     pub identity: Identity,
     /// The resource to ask for; empty leaves it to the server (RFC 6120 section 7.6).
     pub resource: Box<str>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::xml::STREAMS;
-
-    #[test]
-    fn a_familiar_offer_is_known_and_another_one_is_verified() {
-        let familiar = Familiar::default();
-        let parsed = |text: &'static str| Element::parse(text.as_bytes(), STREAMS).expect("a tag");
-        let known = || familiar.0.iter().filter(|place| place.get().is_some()).count();
-        for _ in 0..2 {
-            familiar.verify(&parsed("<features><a/></features>")).expect("well-formed");
-            assert_eq!(known(), 1);
-            familiar.verify(&parsed("<features><a></b></features>")).expect_err("malformed");
-        }
-        for text in ["<features/>", "<features><b/></features>", "<features><c/></features>"] {
-            familiar.verify(&parsed(text)).expect("well-formed");
-        }
-        assert_eq!(known(), OFFERS_MAX);
-        familiar.verify(&parsed("<features><d/></features>")).expect("well-formed");
-        familiar.verify(&parsed("<features><d></features>")).expect_err("malformed");
-    }
 }

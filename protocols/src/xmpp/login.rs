@@ -185,14 +185,6 @@ impl Login {
         Ok(())
     }
 
-    /// Whether an element is well-formed.
-    pub(super) fn verify(&self, element: &Element<'_>) -> Result<(), Violation> {
-        match element.is("features", STREAMS) {
-            true => self.service.familiar.verify(element),
-            false => element.verify(),
-        }
-    }
-
     /// A whole element that is no stream error.
     pub(super) fn stanza<'a>(
         &mut self,

@@ -48,7 +48,7 @@ impl Xmpp {
                 }
                 match &mut self.state {
                     State::Login(login) => {
-                        login.verify(&element)?;
+                        element.verify()?;
                         let next = login.stanza(element, out)?;
                         self.go(next, element, input, used, out)
                     }
