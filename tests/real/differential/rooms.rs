@@ -102,7 +102,7 @@ pub(super) const ROOMS: &[Exchange] = &[
         )
     },
     Exchange {
-        answers: &["0: message chat from duel@muc/b d-16 body 'psst'"],
+        answers: &["0: message chat from duel@muc/b d-16 [] body 'psst'"],
         differs: &[(
             Who::Ours,
             &["0: message chat from duel@muc/b d-16 body 'psst'"],

@@ -36,6 +36,9 @@ pub(super) const ENTRANCE: [&str; 5] = [
      <resource>r</resource></bind></iq>",
 ];
 
+/// A server that names itself to whom it has no address for yet.
+const NAMED: &str = "it says who answers before there is anybody to answer to";
+
 pub(super) const fn by(by: usize, what: &'static str, says: &'static str) -> Exchange {
     Exchange { what, by, says, answers: &[], differs: &[] }
 }
@@ -44,7 +47,12 @@ pub(super) const fn by(by: usize, what: &'static str, says: &'static str) -> Exc
 pub(super) const BEGINNING: &[Exchange] = &[
     Exchange { answers: &["0: features PLAIN register", "0: stream"], ..by(0, "header", HEADER) },
     Exchange {
-        answers: &["0: iq result from home d-1 query jabber:iq:register"],
+        answers: &["0: iq result from own d-1 query jabber:iq:register"],
+        differs: &[(
+            Who::Ejabberd,
+            &["0: iq result from home d-1 query jabber:iq:register"],
+            NAMED,
+        )],
         ..by(
             0,
             "what registration wants",
@@ -52,7 +60,8 @@ pub(super) const BEGINNING: &[Exchange] = &[
         )
     },
     Exchange {
-        answers: &["0: iq result from home d-2"],
+        answers: &["0: iq result from own d-2"],
+        differs: &[(Who::Ejabberd, &["0: iq result from home d-2"], NAMED)],
         ..by(
             0,
             "registration",
@@ -61,7 +70,8 @@ pub(super) const BEGINNING: &[Exchange] = &[
         )
     },
     Exchange {
-        answers: &["0: iq error from home d-3: cancel conflict"],
+        answers: &["0: iq error from own d-3: cancel conflict"],
+        differs: &[(Who::Ejabberd, &["0: iq error from home d-3: cancel conflict"], NAMED)],
         ..by(
             0,
             "registration of a name that is taken",
