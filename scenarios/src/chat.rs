@@ -14,8 +14,11 @@ use densebots_protocols::xmpp::{
     Account, Event, Identity, Kind, Management, Phase, Resumption, Service, Stanza, Tls, Xmpp,
 };
 
-use crate::accounts::{Accounts, Pattern};
+use crate::accounts::Accounts;
 use crate::{Parameter, SettingError, Settings};
+
+mod room;
+pub(crate) use room::{ROOMS_MAX, Room, TRIES_MAX, UNLOCKING};
 
 /// What can be set in every XMPP scenario.
 pub const PARAMETERS: [Parameter; 9] = [
@@ -345,8 +348,6 @@ fn accounts(settings: &Settings, plan: &Plan) -> Result<Accounts, SettingError> 
             .trim_end_matches(['\r', '\n'])
             .to_owned(),
     };
-    let password = Pattern::of(&password).map_err(|why| {
-        settings.wrong("password-file", format!("column {}: {}", why.column, why.why))
-    })?;
+    let password = settings.read_pattern("password-file", &password)?;
     Accounts::by_pattern(names, password).map_err(|why| settings.wrong("names", why.to_string()))
 }

@@ -15,12 +15,11 @@
 use std::time::Duration;
 
 use densebots_engine::{
-    BotId, Counter, Ctx, GroupId, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Think,
+    BotId, Counter, Ctx, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Think,
 };
 use densebots_protocols::xmpp::{Event, History, Xmpp};
 
-use crate::accounts::Pattern;
-use crate::chat::{self, Chat, Stay, Told};
+use crate::chat::{self, Chat, ROOMS_MAX, Room, Stay, Told};
 use crate::{Parameter, SettingError, Settings, Traffic, phrases, refusals};
 
 mod hears;
@@ -66,13 +65,6 @@ const RESUMED: Counter = Counter(2);
 /// Refusals, by condition.
 const REFUSED: u16 = 3;
 
-/// How often a join is tried again, with another nick or because the room is not open yet.
-const TRIES_MAX: u8 = 20;
-/// Most rooms: each has a name that is kept.
-const ROOMS_MAX: u64 = 1_000_000;
-/// The pause before a room is tried again that is not open yet.
-const UNLOCKING: Duration = Duration::from_secs(1);
-
 /// What all bots share.
 pub struct Jumper {
     chat: Chat,
@@ -84,11 +76,6 @@ pub struct Jumper {
     listeners: u64,
     create: bool,
     history: History,
-}
-
-struct Room {
-    address: Box<str>,
-    group: GroupId,
 }
 
 /// One bot.
@@ -124,7 +111,7 @@ impl Jumper {
         let create = settings.switch("create")?;
         let last = settings.number("history", 0..=1000, "a number from 0 to 1000")?;
         Ok(Jumper {
-            rooms: rooms(settings, plan, &chat)?,
+            rooms: chat.rooms(settings, count(settings, plan.load.bots_max())?)?,
             phrases: phrases::read(settings)?,
             says,
             pause: Think::Uniform(pause.0, pause.1),
@@ -330,19 +317,4 @@ fn pause(settings: &Settings) -> Result<(Duration, Duration), SettingError> {
 fn count(settings: &Settings, bots: u64) -> Result<u64, SettingError> {
     let rooms = settings.number("rooms", 0..=ROOMS_MAX, "a number up to 1,000,000")?;
     Ok(if rooms > 0 { rooms } else { (bots / 5).clamp(1, ROOMS_MAX) })
-}
-
-fn rooms(settings: &Settings, plan: &Plan, chat: &Chat) -> Result<Vec<Room>, SettingError> {
-    let count = count(settings, plan.load.bots_max())?;
-    let names = Pattern::of(settings.text("room-names")).map_err(|why| {
-        settings.wrong("room-names", format!("column {}: {}", why.column, why.why))
-    })?;
-    if count > 1 && !names.has_id() {
-        return Err(settings.fault("room-names", "a pattern with {id}"));
-    }
-    let room = |nth| {
-        let address = format!("{}@{}", names.fill(nth), chat.muc).to_lowercase();
-        Room { group: GroupId::named(&address), address: address.into() }
-    };
-    Ok((0..count as u32).map(room).collect())
 }

@@ -45,6 +45,9 @@ pub struct Builtin {
     pub traffic: fn(&Settings, u64) -> Result<Traffic, SettingError>,
     /// User-space bytes of one bot, as measured.
     pub bytes_per_bot: u64,
+    /// The parameter that says how long bots pause, if it may be stretched for a target on the
+    /// same machine.
+    pub pause: Option<&'static str>,
     /// Starts it; the observer, if there is one, runs on a thread of its own.
     pub start: fn(&Settings, Plan, Option<Observer>) -> Result<Run, BeginError>,
 }
@@ -53,10 +56,11 @@ pub struct Builtin {
 pub type Observer = Box<dyn FnMut(Life<()>) + Send>;
 
 fn begin<S: Scenario>(
-    scenario: S,
+    scenario: Result<S, SettingError>,
     plan: Plan,
     observer: Option<Observer>,
 ) -> Result<Run, BeginError> {
+    let scenario = scenario?;
     Ok(match observer {
         Some(mut observer) => {
             start_observed(scenario, plan, move |life| observer(life.without_state()))?
@@ -96,7 +100,8 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Echo,
         traffic: |settings, _| Ok(echo::Echo::from(settings)?.traffic()),
         bytes_per_bot: 200,
-        start: |settings, plan, observer| begin(echo::Echo::from(settings)?, plan, observer),
+        pause: None,
+        start: |settings, plan, observer| begin(echo::Echo::from(settings), plan, observer),
     },
     Builtin {
         name: "idle",
@@ -105,7 +110,8 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Echo,
         traffic: |_, _| Ok(Traffic::default()),
         bytes_per_bot: 192,
-        start: |_, plan, observer| begin(idle::Idle, plan, observer),
+        pause: None,
+        start: |_, plan, observer| begin(Ok(idle::Idle), plan, observer),
     },
     Builtin {
         name: "talk",
@@ -114,7 +120,8 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Rooms,
         traffic: |settings, _| Ok(talk::Talk::from(settings)?.traffic()),
         bytes_per_bot: 250,
-        start: |settings, plan, observer| begin(talk::Talk::from(settings)?, plan, observer),
+        pause: None,
+        start: |settings, plan, observer| begin(talk::Talk::from(settings), plan, observer),
     },
     Builtin {
         name: "jumper",
@@ -123,8 +130,9 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Xmpp,
         traffic: jumper::Jumper::traffic,
         bytes_per_bot: 320,
+        pause: Some("pause"),
         start: |settings, plan, observer| {
-            begin(jumper::Jumper::from(settings, &plan)?, plan, observer)
+            begin(jumper::Jumper::from(settings, &plan), plan, observer)
         },
     },
     Builtin {
@@ -134,8 +142,9 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Xmpp,
         traffic: rooms::Rooms::traffic,
         bytes_per_bot: 1500,
+        pause: None,
         start: |settings, plan, observer| {
-            begin(rooms::Rooms::from(settings, &plan)?, plan, observer)
+            begin(rooms::Rooms::from(settings, &plan), plan, observer)
         },
     },
     Builtin {
@@ -145,8 +154,9 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Xmpp,
         traffic: |settings, _| one_to_one::OneToOne::traffic(settings),
         bytes_per_bot: 320,
+        pause: None,
         start: |settings, plan, observer| {
-            begin(one_to_one::OneToOne::from(settings, &plan)?, plan, observer)
+            begin(one_to_one::OneToOne::from(settings, &plan), plan, observer)
         },
     },
     Builtin {
@@ -156,8 +166,9 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Xmpp,
         traffic: |settings, _| presence::Presence::traffic(settings),
         bytes_per_bot: 700,
+        pause: None,
         start: |settings, plan, observer| {
-            begin(presence::Presence::from(settings, &plan)?, plan, observer)
+            begin(presence::Presence::from(settings, &plan), plan, observer)
         },
     },
     Builtin {
@@ -167,8 +178,9 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Xmpp,
         traffic: |_, _| Ok(Traffic::default()),
         bytes_per_bot: 280,
+        pause: None,
         start: |settings, plan, observer| {
-            begin(echobot::Echobot::from(settings, &plan)?, plan, observer)
+            begin(echobot::Echobot::from(settings, &plan), plan, observer)
         },
     },
     Builtin {
@@ -178,10 +190,11 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Xmpp,
         traffic: |_, _| Ok(Traffic::default()),
         bytes_per_bot: 280,
+        pause: None,
         start: |settings, plan, observer| {
             let storm = login_storm::LoginStorm::from(settings, &plan)?;
             let plan = storm.plan(plan);
-            begin(storm, plan, observer)
+            begin(Ok(storm), plan, observer)
         },
     },
     Builtin {
@@ -191,8 +204,9 @@ pub const BUILTIN: &[Builtin] = &[
         target: target::Speaks::Xmpp,
         traffic: |_, _| Ok(Traffic::default()),
         bytes_per_bot: 256,
+        pause: None,
         start: |settings, plan, observer| {
-            begin(xmpp_idle::XmppIdle::from(settings, &plan)?, plan, observer)
+            begin(xmpp_idle::XmppIdle::from(settings, &plan), plan, observer)
         },
     },
 ];

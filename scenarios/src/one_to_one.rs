@@ -114,7 +114,7 @@ impl OneToOne {
             before: before as u32,
             behind: behind as u32,
             rounds: rounds as u32,
-            pace: pace(settings)?,
+            pace: settings.pace("pace")?,
             size,
             settle: settings.duration("settle")?,
             linger: settings.duration("linger")?,
@@ -124,7 +124,7 @@ impl OneToOne {
 
     /// The traffic of one bot.
     pub fn traffic(settings: &Settings) -> Result<Traffic, SettingError> {
-        let rate = 1.0 / pace(settings)?.as_secs_f64();
+        let rate = 1.0 / settings.pace("pace")?.as_secs_f64();
         Ok(Traffic { sends: rate, hears: rate, bytes: 250 })
     }
 
@@ -286,11 +286,6 @@ impl Scenario for OneToOne {
     fn on_silent(&self, _: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) -> bool {
         ctx.send(|session, out| session.ping("", "alive", out))
     }
-}
-
-fn pace(settings: &Settings) -> Result<Duration, SettingError> {
-    let pace = settings.duration("pace")?;
-    if pace.is_zero() { Err(settings.fault("pace", "a time above zero")) } else { Ok(pace) }
 }
 
 #[cfg(test)]

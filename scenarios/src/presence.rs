@@ -83,13 +83,13 @@ impl Presence {
             first_id: plan.first_id,
             population: population as u32,
             side: (contacts / 2).min(population.saturating_sub(1) / 2) as u32,
-            pace: pace(settings)?,
+            pace: settings.pace("pace")?,
         })
     }
 
     /// The traffic of one bot: its own changes, and those of its contacts.
     pub fn traffic(settings: &Settings) -> Result<Traffic, SettingError> {
-        let rate = 1.0 / pace(settings)?.as_secs_f64();
+        let rate = 1.0 / settings.pace("pace")?.as_secs_f64();
         let contacts = contacts(settings)? as f64;
         Ok(Traffic { sends: rate, hears: rate * (contacts + 1.0), bytes: 200 })
     }
@@ -307,9 +307,4 @@ fn contacts(settings: &Settings) -> Result<u64, SettingError> {
     let contacts = settings.number("contacts", 0..=CONTACTS_MAX, "an even number up to 64")?;
     let even = contacts.is_multiple_of(2);
     if even { Ok(contacts) } else { Err(settings.fault("contacts", "an even number up to 64")) }
-}
-
-fn pace(settings: &Settings) -> Result<Duration, SettingError> {
-    let pace = settings.duration("pace")?;
-    if pace.is_zero() { Err(settings.fault("pace", "a time above zero")) } else { Ok(pace) }
 }

@@ -21,7 +21,7 @@ use densebots_engine::{
 };
 use densebots_protocols::xmpp::{Event, History, Stanza, Xmpp};
 
-use crate::chat::{self, Chat, Stay, Told};
+use crate::chat::{self, Chat, Room, Stay, Told};
 use crate::{SettingError, Settings, Traffic, phrases, refusals};
 
 mod hears;
@@ -29,7 +29,7 @@ mod places;
 mod wanted;
 use places::Places;
 pub use wanted::PARAMETERS;
-use wanted::{pace, places, rooms};
+use wanted::{count, places};
 
 const JOIN: Op = Op(chat::OWN);
 /// From the presence that says a room is new until it is configured.
@@ -44,11 +44,6 @@ const THROWN_OUT: Counter = Counter(1);
 /// Refusals, by condition.
 const REFUSED: u16 = 2;
 
-/// How often a join is tried again, with another nick or because the room is not open yet.
-const TRIES_MAX: u8 = 20;
-/// The pause before a room is tried again that is not open yet.
-const UNLOCKING: Duration = Duration::from_secs(1);
-
 /// What all bots share.
 pub struct Rooms {
     chat: Chat,
@@ -61,11 +56,6 @@ pub struct Rooms {
     messages: u32,
     entry: Duration,
     patience: Duration,
-}
-
-struct Room {
-    address: Box<str>,
-    group: GroupId,
 }
 
 /// One bot.
@@ -149,12 +139,12 @@ impl Rooms {
         let places = places(settings)?;
         let messages = settings.number("messages", 0..=u32::MAX.into(), "a number of messages")?;
         Ok(Rooms {
-            rooms: rooms(settings, plan, places, &chat)?,
+            rooms: chat.rooms(settings, count(settings, plan, places)?)?,
             first_id: plan.first_id,
             places,
             phrases: phrases::read(settings)?,
             one_sender,
-            pace: pace(settings)?,
+            pace: settings.pace("pace")?,
             messages: messages as u32,
             entry: settings.duration("entry")?,
             patience: settings.duration("patience")?,
@@ -164,7 +154,8 @@ impl Rooms {
 
     /// The traffic of one bot once it is in all its rooms.
     pub fn traffic(settings: &Settings, bots: u64) -> Result<Traffic, SettingError> {
-        let (Places { rooms, users }, pace) = (places(settings)?, pace(settings)?.as_secs_f64());
+        let Places { rooms, users } = places(settings)?;
+        let pace = settings.pace("pace")?.as_secs_f64();
         let users = users.min(bots.max(1)) as f64;
         let senders = if settings.text("senders") == "one" { 1.0 } else { users };
         let messages = rooms as f64 / pace;

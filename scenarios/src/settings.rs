@@ -1,7 +1,9 @@
 //! Parameters of scenarios: declared with a default, set by name, checked before the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use crate::accounts::Pattern;
 
 /// A parameter a scenario declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Parameter {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     values: BTreeMap<&'static str, String>,
+    /// What was set, be it to the default.
+    set: BTreeSet<&'static str>,
 }
 
 /// A parameter is wrong.
@@ -65,16 +69,27 @@ impl Settings {
     ) -> Result<Settings, SettingError> {
         let mut values: BTreeMap<_, _> =
             parameters.iter().map(|p| (p.name, p.default.to_owned())).collect();
+        let mut own = BTreeSet::new();
         for (name, value) in set {
-            match values.get_mut(name) {
-                Some(own) => value.clone_into(own),
-                None => {
-                    let known = parameters.iter().map(|p| p.name).collect();
-                    return Err(SettingError::Unknown { name: name.to_owned(), known });
-                }
-            }
+            let Some(parameter) = parameters.iter().find(|parameter| parameter.name == name) else {
+                let known = parameters.iter().map(|p| p.name).collect();
+                return Err(SettingError::Unknown { name: name.to_owned(), known });
+            };
+            values.insert(parameter.name, value.to_owned());
+            own.insert(parameter.name);
         }
-        Ok(Settings { values })
+        Ok(Settings { values, set: own })
+    }
+
+    /// Makes a span of times so many times as long, unless it was set. Says whether it did.
+    pub fn stretch(&mut self, name: &'static str, times: f64) -> Result<bool, SettingError> {
+        let (from, to) = self.span(name, duration_of, "a span such as 5s..15s")?;
+        if self.set.contains(name) || times <= 1.0 {
+            return Ok(false);
+        }
+        let longer = |time: Duration| (time.as_secs_f64() * times * 10.0).ceil() / 10.0;
+        self.values.insert(name, format!("{}s..{}s", longer(from), longer(to)));
+        Ok(true)
     }
 
     /// The value as it was set.
@@ -86,6 +101,27 @@ impl Settings {
     pub fn duration(&self, name: &'static str) -> Result<Duration, SettingError> {
         duration_of(self.text(name))
             .ok_or_else(|| self.fault(name, "a time such as 250ms, 10s or 2m"))
+    }
+
+    /// A time between two things of a kind: above zero.
+    pub fn pace(&self, name: &'static str) -> Result<Duration, SettingError> {
+        let pace = self.duration(name)?;
+        if pace.is_zero() { Err(self.fault(name, "a time above zero")) } else { Ok(pace) }
+    }
+
+    /// A text with places for an id.
+    pub fn pattern(&self, name: &'static str) -> Result<Pattern, SettingError> {
+        self.read_pattern(name, self.text(name))
+    }
+
+    /// A pattern that the value led to: the text of a file that it names.
+    pub(crate) fn read_pattern(
+        &self,
+        name: &'static str,
+        text: &str,
+    ) -> Result<Pattern, SettingError> {
+        Pattern::of(text)
+            .map_err(|why| self.wrong(name, format!("column {}: {}", why.column, why.why)))
     }
 
     /// A whole number in a range.
@@ -158,6 +194,18 @@ mod tests {
         assert_eq!(settings.duration("pace"), Ok(Duration::from_millis(250)));
         let settings = Settings::of(&[PACE], []).expect("known");
         assert_eq!(settings.duration("pace"), Ok(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn only_what_was_not_set_is_stretched() {
+        const PAUSE: Parameter = Parameter { name: "pause", default: "5s..15s", about: "" };
+        let mut settings = Settings::of(&[PAUSE], []).expect("known");
+        assert_eq!(settings.stretch("pause", 0.9), Ok(false));
+        assert_eq!(settings.stretch("pause", 2.71), Ok(true));
+        assert_eq!(settings.text("pause"), "13.6s..40.7s");
+        let mut settings = Settings::of(&[PAUSE], [("pause", "5s..15s")]).expect("known");
+        assert_eq!(settings.stretch("pause", 2.0), Ok(false));
+        assert_eq!(settings.text("pause"), "5s..15s");
     }
 
     #[test]

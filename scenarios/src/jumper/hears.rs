@@ -5,9 +5,8 @@ use densebots_protocols::xmpp::{
     Kind, Remedy, STATUS_CREATED, STATUS_SELF, Stanza, StanzaCondition,
 };
 
-use super::{
-    Bot, CREATED, JOIN, Jumper, LEAVE, Place, REFUSED, SAY, THROWN_OUT, TRIES_MAX, UNLOCKING,
-};
+use super::{Bot, CREATED, JOIN, Jumper, LEAVE, Place, REFUSED, SAY, THROWN_OUT};
+use crate::chat::{TRIES_MAX, UNLOCKING};
 use crate::refusals;
 
 impl Jumper {

@@ -5,8 +5,9 @@ use densebots_protocols::xmpp::{
     Kind, Remedy, STATUS_CREATED, STATUS_SELF, Stanza, StanzaCondition,
 };
 
-use super::{Bot, CREATE, CREATED, JOIN, Place, REFUSED, Rooms, SAY, THROWN_OUT, TRIES_MAX};
-use super::{Mail, UNLOCKING};
+use super::Mail;
+use super::{Bot, CREATE, CREATED, JOIN, Place, REFUSED, Rooms, SAY, THROWN_OUT};
+use crate::chat::{TRIES_MAX, UNLOCKING};
 use crate::refusals;
 
 /// Stanzas from rooms.

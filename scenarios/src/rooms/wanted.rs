@@ -1,13 +1,9 @@
-//! What is wanted of the rooms: parameters, and the rooms that follow from them.
+//! What is wanted of the rooms: parameters, and how many rooms follow from them.
 
-use std::time::Duration;
+use densebots_engine::Plan;
 
-use densebots_engine::{GroupId, Plan};
-
-use super::Room;
 use super::places::Places;
-use crate::accounts::Pattern;
-use crate::chat::{self, Chat};
+use crate::chat::{self, ROOMS_MAX};
 use crate::{Parameter, SettingError, Settings};
 
 /// What can be set, beside what all XMPP scenarios have.
@@ -37,8 +33,7 @@ pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
 
 /// Rooms of one bot: each is a seat in its memory, walked when one of them is due.
 const SEATS_MAX: u64 = 256;
-/// Rooms in all: each has a name that is kept.
-const ROOMS_MAX: u64 = 1_000_000;
+
 pub(super) fn places(settings: &Settings) -> Result<Places, SettingError> {
     Ok(Places {
         rooms: settings.number("rooms-per-bot", 1..=SEATS_MAX, "a number from 1 to 256")?,
@@ -46,31 +41,12 @@ pub(super) fn places(settings: &Settings) -> Result<Places, SettingError> {
     })
 }
 
-pub(super) fn pace(settings: &Settings) -> Result<Duration, SettingError> {
-    let pace = settings.duration("pace")?;
-    if pace.is_zero() { Err(settings.fault("pace", "a time above zero")) } else { Ok(pace) }
-}
-
-pub(super) fn rooms(
-    settings: &Settings,
-    plan: &Plan,
-    places: Places,
-    chat: &Chat,
-) -> Result<Vec<Room>, SettingError> {
+/// How many rooms there are.
+pub(super) fn count(settings: &Settings, plan: &Plan, places: Places) -> Result<u64, SettingError> {
     let count = places.count(plan.load.bots_max().max(1));
-    if count > ROOMS_MAX {
-        let why = format!("that makes {count} rooms, of at most {ROOMS_MAX}");
-        return Err(settings.wrong("rooms-per-bot", why));
+    if count <= ROOMS_MAX {
+        return Ok(count);
     }
-    let names = Pattern::of(settings.text("room-names")).map_err(|why| {
-        settings.wrong("room-names", format!("column {}: {}", why.column, why.why))
-    })?;
-    if count > 1 && !names.has_id() {
-        return Err(settings.fault("room-names", "a pattern with {id}"));
-    }
-    let room = |nth| {
-        let address = format!("{}@{}", names.fill(nth), chat.muc).to_lowercase();
-        Room { group: GroupId::named(&address), address: address.into() }
-    };
-    Ok((0..count as u32).map(room).collect())
+    let why = format!("that makes {count} rooms, of at most {ROOMS_MAX}");
+    Err(settings.wrong("rooms-per-bot", why))
 }
