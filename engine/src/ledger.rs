@@ -71,6 +71,12 @@ pub use terms::Terms;
 /// a tenth of that is used. The oldest give way, unresolved, and that is counted.
 const RECORDS_MAX: usize = 1 << 20;
 
+/// How long a shard waits for more to tell: nothing is in a hurry, and to wake another shard for
+/// each message costs more than all that the ledger does about it.
+const TELL_EVERY: Duration = Duration::from_millis(20);
+/// It does not wait for more than this.
+const NOTICES_MAX: usize = 1 << 12;
+
 /// What shards tell each other of messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Notice {
@@ -133,8 +139,10 @@ pub(crate) struct Ledger {
     /// Receipts taken out of `early`, while they are accounted.
     taken: Vec<(Receipt, bool)>,
     outgoing: Outgoing,
-    /// For other shards, at the end of the turn.
+    /// For other shards, when there are enough of them or the first has waited.
     notices: Vec<(usize, Notice)>,
+    /// How long they may still wait.
+    telling: Time,
     /// Deliveries that are open.
     open: u64,
     /// When the next thing expires.
@@ -167,6 +175,7 @@ impl Ledger {
             taken: Vec::new(),
             outgoing: Outgoing::default(),
             notices: Vec::new(),
+            telling: Time::NEVER,
             open: 0,
             next: Time::NEVER,
             ends: Time::NEVER,
@@ -250,14 +259,33 @@ impl Ledger {
             self.take_in(&notice, now, meter);
         } else {
             self.notices.push((shard, notice));
+            self.telling = self.telling.min(now + TELL_EVERY);
         }
     }
 
     // What shards tell each other.
 
-    /// What waits to be told to other shards.
-    pub(crate) fn notices(&mut self) -> impl Iterator<Item = (usize, Notice)> + use<'_> {
-        self.notices.drain(..)
+    /// What is to be told to other shards now; everything if `all`.
+    pub(crate) fn notices(
+        &mut self,
+        now: Time,
+        all: bool,
+    ) -> impl Iterator<Item = (usize, Notice)> + use<'_> {
+        let ripe = all || self.telling <= now || self.notices.len() >= NOTICES_MAX;
+        if ripe {
+            self.telling = Time::NEVER;
+        }
+        self.notices.drain(..if ripe { self.notices.len() } else { 0 })
+    }
+
+    /// When the next notices are to be told.
+    pub(crate) fn next_notices(&self) -> Time {
+        self.telling
+    }
+
+    /// Whether nothing waits to be told.
+    pub(crate) fn is_told(&self) -> bool {
+        self.notices.is_empty()
     }
 
     pub(crate) fn take_in(&mut self, notice: &Notice, now: Time, meter: &mut Meter) {

@@ -194,7 +194,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     /// Nothing is on its way to, in or from this shard.
     pub(crate) fn mail_is_quiet(&self) -> bool {
-        self.delivery.is_none() && self.desk.office.idle()
+        self.delivery.is_none() && self.desk.office.idle() && self.desk.ledger.is_told()
     }
 
     /// Memberships as this shard's groups have them.

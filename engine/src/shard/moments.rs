@@ -33,9 +33,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         };
         let timer = self.timers.next().unwrap_or(Time::NEVER);
         let parting = self.desk.ledger.next_parting();
+        let notices = self.desk.ledger.next_notices();
         let secure = self.transports.next_moment().min(self.derivations.next_moment());
         let own = [self.next_launch(), timer, self.next_sample, self.cut_off, parting];
-        let others = [mail, closing, accept, secure];
+        let others = [mail, notices, closing, accept, secure];
         own.into_iter().chain(others).min().unwrap_or(Time::NEVER)
     }
 }

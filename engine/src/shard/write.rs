@@ -32,7 +32,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             self.write_wired();
         }
         self.finish_links();
-        for (shard, notice) in self.desk.ledger.notices() {
+        for (shard, notice) in self.desk.ledger.notices(self.now, self.desk.draining) {
             self.desk.office.note(shard, notice);
         }
         let peers = &self.peers;
