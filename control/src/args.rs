@@ -24,8 +24,8 @@ pub(crate) struct Typed {
 }
 
 const AFTER: &str = "\
-Without a verb, flags are those of `run`: `densebots --conns 100k` is `densebots run echo --conns \
-100k` against a target that it starts itself; see `densebots run --help`.
+Without a verb, flags are those of `run`: `densebots --conns 100k` is `densebots run jumper \
+--conns 100k` against a target that it starts itself; see `densebots run --help`.
 Every flag can also be set in the environment: DENSEBOTS_CONNS=100k; parameters of scenarios as \
 DENSEBOTS_VAR_PACE=1s.
 Exit codes: 0 passed, 1 unexpected, 2 usage or file fault, 3 nobody got online, 4 verdict failed, \
@@ -64,9 +64,9 @@ pub(crate) enum Schema {
 /// Flags of `run` and `doctor`.
 #[derive(Args, Debug)]
 pub(crate) struct RunFlags {
-    /// The scenario, by name (see `densebots list`)
-    #[arg(default_value = "echo")]
-    pub scenario: String,
+    /// The scenario, by name (see `densebots list`); unless given, `jumper`, or `echo` at a target
+    /// that does not speak XMPP
+    pub scenario: Option<String>,
     /// How many bots, when, how long.
     #[command(flatten)]
     pub load: LoadFlags,
@@ -97,8 +97,8 @@ pub(crate) struct LoadFlags {
     /// The ids to run, first and last: a part of a larger population
     #[arg(long, value_name = "A..B", conflicts_with = "bots")]
     pub ids: Option<String>,
-    /// Bots arrive at this rate (10k/s unless given, or what brings all in within 35 s;
-    /// 100/s at a target that is not loopback)
+    /// Bots arrive at this rate (unless given, 10k/s or what brings all in within 35 s, 3k/s if
+    /// they log in, 600/s if over TLS; 100/s at a target that is not loopback)
     #[arg(long, value_name = "R/s", value_parser = units::rate)]
     pub arrive: Option<f64>,
     /// Bots arrive evenly over this time; with --open, the rate climbs for so long

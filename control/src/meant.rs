@@ -8,6 +8,7 @@ use densebots_engine::limits::{Demand, Machine};
 use densebots_engine::net::Tuning;
 use densebots_engine::plan::{SHARDS_MAX, Tls};
 use densebots_engine::{Arrival, Backoff, Close, Endpoint, Load, Plan, Preflight, Repeat, Terms};
+use densebots_scenarios::target::Speaks;
 use densebots_scenarios::{BUILTIN, Builtin, SettingError, Settings, Traffic};
 
 use crate::allow::Allowed;
@@ -24,12 +25,23 @@ mod tests;
 const BOTS: u32 = 1_000;
 /// How fast they arrive, a second.
 const ARRIVE: f64 = 10_000.0;
-/// Unless there are so many that they would still be arriving after so many seconds.
+/// How fast they arrive, a second, if each has to log in: what a core of each side does without
+/// being late.
+const LOG_IN: f64 = 3_000.0;
+/// The same over TLS: four fifths of such a login are its handshake.
+const LOG_IN_SECURE: f64 = 600.0;
+/// Connections alone come faster if there are so many that they would still be arriving after so many seconds.
 const ARRIVE_SECONDS: f64 = 35.0;
 /// How fast they arrive at a target that may be somebody's.
 const ARRIVE_GENTLE: f64 = 100.0;
 /// An open run that says nothing about it may have so many bots live at once.
 const LIVE_MAX: u64 = 100_000;
+/// What a message that is heard takes of a core, of generator and target together: measured with
+/// 100,000 jumpers, whose sockets no cache holds.
+const HEARING_CORE_SECONDS: f64 = 50e-6;
+/// The share of the machine that bots and a target on it are to take, unless told otherwise. From
+/// 60 % on, threads wait for a core so often that it shows in what they measure.
+const SHARE_WANTED: f64 = 0.4;
 /// User-space bytes of one side that do not depend on the number of connections.
 const BASE_BYTES: u64 = 24 << 20;
 
@@ -41,6 +53,8 @@ pub(crate) struct Meant {
     pub settings: Settings,
     /// The traffic of one bot.
     pub traffic: Traffic,
+    /// Bots pause longer than they usually do, so that the machine can hold both sides.
+    pub eased: bool,
     /// Everything the engine needs; without endpoints if the target is embedded.
     pub plan: Plan,
     /// A target of our own is started.
@@ -60,17 +74,17 @@ pub(crate) struct Meant {
 impl Meant {
     /// From the flags of `run`.
     pub(crate) fn of(flags: &RunFlags) -> Result<Meant> {
-        let scenario = scenario(&flags.scenario)?;
+        let scenario = scenario(names::scenario(flags.scenario.as_deref(), &flags.target.target))?;
         let target = &flags.target;
         let service = Service::of(&target.target, &target.via, "--target", scenario)?;
-        let Aimed { settings, endpoints, way, tls, here } =
-            aim(scenario, &service, &target.allow, &flags.secure, &flags.set.set)?;
-        let plan = Plan { tls, ..plan(flags, endpoints, here)? };
+        let aimed = aim(scenario, &service, &target.allow, &flags.secure, &flags.set.set)?;
+        let (mut settings, way) = (aimed.settings.clone(), aimed.way);
+        let plan = plan(flags, scenario, aimed)?;
         plan.check().map_err(|error| usage(format!("{}: {}", flag(error.field), error.why)))?;
-        let traffic = (scenario.traffic)(&settings, plan.load.bots_max())
-            .map_err(|error| fault_of_setting(&error))?;
         let embedded = service.is_embedded();
         let machine = Machine::read();
+        let eased = embedded && ease(scenario, &mut settings, &plan, &machine)?;
+        let traffic = traffic(scenario, &settings, plan.load.bots_max())?;
         let demand = Demand {
             connections: plan.load.live_max().into(),
             shards: flags.load.shards,
@@ -89,6 +103,7 @@ impl Meant {
             scenario,
             settings,
             traffic,
+            eased,
             plan,
             embedded,
             target,
@@ -146,8 +161,26 @@ fn settings(
     let set = set.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let settings =
         Settings::of(scenario.parameters, set).map_err(|error| fault_of_setting(&error))?;
-    (scenario.traffic)(&settings, 1).map_err(|error| fault_of_setting(&error))?;
+    traffic(scenario, &settings, 1)?;
     Ok(settings)
+}
+
+fn traffic(scenario: &Builtin, settings: &Settings, bots: u64) -> Result<Traffic> {
+    (scenario.traffic)(settings, bots).map_err(|error| fault_of_setting(&error))
+}
+
+/// Lets bots pause longer if they and a target on the same machine would take too much of it.
+fn ease(
+    scenario: &Builtin,
+    settings: &mut Settings,
+    plan: &Plan,
+    machine: &Machine,
+) -> Result<bool> {
+    let Some(pause) = scenario.pause else { return Ok(false) };
+    let heard = traffic(scenario, settings, plan.load.bots_max())?.hears;
+    let cores = heard * f64::from(plan.load.live_max()) * HEARING_CORE_SECONDS;
+    let times = cores / (SHARE_WANTED * f64::from(machine.cores));
+    settings.stretch(pause, times).map_err(|error| fault_of_setting(&error))
 }
 
 fn fault_of_setting(error: &SettingError) -> anyhow::Error {
@@ -208,8 +241,19 @@ fn describe(endpoints: &[Endpoint]) -> String {
     }
 }
 
-fn plan(flags: &RunFlags, endpoints: Vec<Endpoint>, loopback: bool) -> Result<Plan> {
-    let (load, first_id) = load(&flags.load, loopback)?;
+fn plan(
+    flags: &RunFlags,
+    scenario: &Builtin,
+    Aimed { endpoints, tls, here: loopback, .. }: Aimed,
+) -> Result<Plan> {
+    let secure = tls.is_some();
+    let usual = |bots: u32| match scenario.target {
+        _ if !loopback => ARRIVE_GENTLE,
+        Speaks::Xmpp if secure => LOG_IN_SECURE,
+        Speaks::Xmpp => LOG_IN,
+        Speaks::Echo | Speaks::Rooms => ARRIVE.max(f64::from(bots) / ARRIVE_SECONDS).round(),
+    };
+    let (load, first_id) = load(&flags.load, usual)?;
     let LinkFlags { close, nodelay, retry_first, retry_cap, give_up, .. } = flags.link;
     let own = &flags.load;
     if own.shards.is_some_and(|shards| shards == 0 || shards as usize > SHARDS_MAX) {
@@ -238,6 +282,7 @@ fn plan(flags: &RunFlags, endpoints: Vec<Endpoint>, loopback: bool) -> Result<Pl
             Load::Open { .. } => 0, // it has a bound of its own
         }),
         endpoints,
+        tls,
         sources: names::sources(&flags.target.source)?,
         connecting_max: flags.link.connecting,
         connect_timeout: flags.link.connect_timeout,
@@ -288,8 +333,8 @@ fn flag(field: &'static str) -> &'static str {
     }
 }
 
-/// The load, and the first id.
-fn load(flags: &LoadFlags, loopback: bool) -> Result<(Load, u32)> {
+/// The load, and the first id. `usual` is how fast bots arrive unless it is said.
+fn load(flags: &LoadFlags, usual: impl Fn(u32) -> f64) -> Result<(Load, u32)> {
     let (first_id, ids) = match &flags.ids {
         None => (1, None),
         Some(range) => {
@@ -303,11 +348,9 @@ fn load(flags: &LoadFlags, loopback: bool) -> Result<(Load, u32)> {
     }
     let Some(rate) = flags.open else {
         let bots = bots.unwrap_or(BOTS);
-        let fitting = ARRIVE.max(f64::from(bots) / ARRIVE_SECONDS);
-        let usual = if loopback { fitting.round() } else { ARRIVE_GENTLE };
         let arrival = match (flags.arrive, flags.ramp) {
             (_, Some(ramp)) => Arrival::Ramp(ramp),
-            (rate, None) => Arrival::Constant(rate.unwrap_or(usual)),
+            (rate, None) => Arrival::Constant(rate.unwrap_or_else(|| usual(bots))),
         };
         return Ok((Load::Closed { bots, arrival, hold: flags.hold }, first_id));
     };

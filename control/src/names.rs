@@ -45,6 +45,16 @@ pub(crate) struct Place {
     pub weight: u32,
 }
 
+/// The scenario that was named, or the one that fits the targets: where a scheme says nothing, a
+/// port does, which a domain of XMPP has as a rule not.
+pub(crate) fn scenario<'a>(named: Option<&'a str>, targets: &[String]) -> &'a str {
+    let xmpp = |typed: &String| match typed.split_once("://") {
+        Some((scheme, _)) => SCHEMES.iter().any(|(own, known)| *own == scheme && known.xmpp),
+        None => located(typed, &|why| usage(why)).is_ok_and(|(_, port)| port.is_none()),
+    };
+    named.unwrap_or(if targets.iter().all(xmpp) { "jumper" } else { "echo" })
+}
+
 impl Place {
     /// From `URL[=WEIGHT]`; `flag` is named in errors. A missing scheme means what fits the
     /// scenario.
@@ -260,6 +270,22 @@ mod tests {
         {
             assert_eq!(domain(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_target_says_which_scenario_fits() {
+        let fitting = |typed: &str| {
+            let typed = typed.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            super::scenario(None, &typed).to_owned()
+        };
+        for typed in ["", "xmpp://chat.example", "xmpps://[::1]:5223", "chat.example=2"] {
+            assert_eq!(fitting(typed), "jumper", "{typed}");
+        }
+        for typed in ["line://127.0.0.1:7000", "127.0.0.1:7000=2", "a:7000", "xmpp://a lines://a:1"]
+        {
+            assert_eq!(fitting(typed), "echo", "{typed}");
+        }
+        assert_eq!(super::scenario(Some("talk"), &["xmpp://a".to_owned()]), "talk");
     }
 
     #[test]

@@ -57,12 +57,17 @@ fn traffic(run: &Meant) -> String {
     }
     let whole = |rate: f64| per_second(rate);
     let most = if matches!(run.plan.load, Load::Open { .. }) { "at most " } else { "" };
+    let pause = run.scenario.pause.filter(|_| run.eased).map(|pause| {
+        let longer = run.settings.text(pause);
+        format!("; {pause}={longer}, so that target and bots leave half of the machine free")
+    });
     format!(
-        "{}: expects {most}{} messages out, {} in, about {} bytes each",
+        "{}: expects {most}{} messages out, {} in, about {} bytes each{}",
         run.scenario.name,
         whole(out),
         whole(back),
-        grouped(run.traffic.bytes)
+        grouped(run.traffic.bytes),
+        pause.unwrap_or_default()
     )
 }
 

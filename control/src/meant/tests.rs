@@ -21,7 +21,7 @@ fn flags_become_a_plan() {
     let arrival = Arrival::Ramp(Duration::from_secs(4));
     assert_eq!(run.plan.load, Load::Closed { bots: 2_000, arrival, hold });
     assert_eq!((run.plan.close, run.plan.seed, run.embedded), (Close::Rst, 7, true));
-    assert_eq!(run.scenario.name, "echo");
+    assert_eq!(run.scenario.name, "jumper");
     let run = meant("run idle --conns 700k").expect("is valid");
     assert_eq!(arrival_rate(&run.plan.load), 20_000.0);
     let run = meant("run idle --ids 50001..50010").expect("is valid");

@@ -20,7 +20,7 @@ use crate::service::Service;
 use crate::signals::Signals;
 use crate::trace::{readable, trace};
 use crate::units::{micros, size};
-use crate::{clock, meant};
+use crate::{clock, meant, names};
 
 /// How long the target may take to accept.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -36,7 +36,8 @@ const PACE: &str = "500ms";
 /// Tries.
 pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
     let signals = Signals::watch()?;
-    let scenario = meant::scenario(scenario_name(flags))?;
+    let scenario =
+        meant::scenario(names::scenario(flags.scenario.as_deref(), from_ref(&flags.target)))?;
     let via: Vec<String> = flags.via.iter().cloned().collect();
     let service = Service::of(from_ref(&flags.target), &via, "TARGET", scenario)?;
     let Aimed { settings, mut endpoints, way, tls, .. } =
@@ -84,12 +85,6 @@ pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
         () if !report.passed() => Ending::Failed,
         () => Ending::Passed,
     })
-}
-
-/// The scenario that was named, or the one that fits the target.
-fn scenario_name(flags: &TryFlags) -> &str {
-    let xmpp = ["xmpp://", "xmpps://"].iter().any(|scheme| flags.target.starts_with(scheme));
-    flags.scenario.as_deref().unwrap_or(if xmpp { "jumper" } else { "echo" })
 }
 
 /// What was set, and a pace at which there is something to see.
