@@ -1,9 +1,14 @@
 //! The chat bots against the embedded target in one simulated world: whatever the network does,
 //! they come back and the ledger adds up; whatever the target does wrong, the ledger finds it.
+//!
+//! `DENSEBOTS_SEEDS=1000` plays that many seeds of each, `DENSEBOTS_SEED=7` that one alone:
+//! `DENSEBOTS_SEED=7 cargo test -p densebots-tests --test chats jumpers -- --nocapture`
 #![allow(missing_docs, unreachable_pub)]
 
 #[path = "chats/echoes.rs"]
 mod echoes;
+#[path = "chats/ends.rs"]
+mod ends;
 #[path = "chats/meddled.rs"]
 mod meddled;
 #[path = "chats/world.rs"]
@@ -16,7 +21,7 @@ use densebots_scenarios::one_to_one::{self, OneToOne};
 use densebots_scenarios::presence::{self, Presence};
 use densebots_scenarios::rooms::{self, Rooms};
 use densebots_scenarios::xmpp_idle::XmppIdle;
-use world::{Played, Setting, play};
+use world::{Played, Setting, play, seeds};
 
 /// Seeds of each scenario in every test run.
 const SEEDS: u64 = 50;
@@ -72,26 +77,28 @@ const NEIGHBOURS: &[(&str, &str)] =
 
 const CONTACTS: &[(&str, &str)] = &[("contacts", "4"), ("pace", "500ms")];
 
-/// Plays many seeds in a bad network: everybody comes back, and the ledger adds up.
+/// Plays many seeds in a bad network: everybody comes back, and the ledger adds up. A target that
+/// does not meddle tells nothing twice and everything in order.
 fn lives(run: fn(&Setting) -> Played, set: &'static [(&'static str, &'static str)], op: &str) {
+    let seeds = seeds(SEEDS);
     let mut heard = 0;
-    for seed in 0..SEEDS {
+    for &seed in &seeds {
         let played = run(&Setting::bad(seed, set));
         played.adds_up();
         assert_eq!(played.online, 20, "seed {seed}: all are back");
         assert!(played.op(op).0 > 20, "seed {seed}: {op} goes well: {:?}", played.op(op));
-        heard += played.delivery().delivered;
+        let own = played.delivery();
+        assert_eq!((own.duplicated, own.reordered), (0, 0), "seed {seed}: {own:?}");
+        heard += own.delivered;
     }
-    assert!(heard > 1000 * SEEDS, "{heard}");
+    assert!(seeds.len() < 10 || heard > 1000 * seeds.len() as u64, "{heard}");
 }
 
-/// Plays some seeds in a network that only delays and cuts up: nothing is amiss.
-fn delivers(run: fn(&Setting) -> Played, set: &'static [(&'static str, &'static str)]) {
-    for seed in 0..SEEDS / 2 {
-        let setting = Setting::bad(seed, set);
-        let mut faults = setting.faults.without_breaks();
-        (faults.stall, faults.slow) = (0.0, 0.0); // what takes seconds is late by itself
-        let played = run(&Setting { faults, ..setting });
+/// Plays some seeds in a network that only delays and cuts up: nothing is amiss. `load`: bytes a
+/// second that a bot hears.
+fn delivers(run: fn(&Setting) -> Played, set: &'static [(&'static str, &'static str)], load: u32) {
+    for seed in seeds(SEEDS / 2) {
+        let played = run(&Setting::slow(seed, set, load));
         played.adds_up();
         let own = played.delivery();
         assert_eq!(played.online, 20, "seed {seed}");
@@ -121,10 +128,10 @@ fn contacts_live_through_a_bad_network() {
     lives(contacts, CONTACTS, "presence.change");
 }
 
+/// Four contacts and itself, two changes a second of 200 bytes each.
 #[test]
-#[ignore = "seed 11: the answer to a probe and the change itself tell one presence twice"]
 fn contacts_hear_everything_in_a_slow_network() {
-    delivers(contacts, CONTACTS);
+    delivers(contacts, CONTACTS, 2_000);
 }
 
 /// Each pair is seeded once, from one side and from the other, and then all changes are heard.
@@ -140,25 +147,27 @@ fn subscriptions_are_seeded_once() {
     assert!(own.delivered > changes * 39 / 10, "four hear each of {changes}: {own:?}");
 }
 
+/// Five in a room, two phrases a second of 250 bytes each; twice that for those who come and go.
 #[test]
 fn jumpers_hear_everything_in_a_slow_network() {
-    delivers(jumpers, JUMPS);
+    delivers(jumpers, JUMPS, 5_000);
 }
 
+/// Five in each of three rooms, a message every 800 ms of 250 bytes each.
 #[test]
-#[ignore = "seed 21: some messages are missing; it is not known yet why"]
 fn rooms_hear_everything_in_a_slow_network() {
-    delivers(in_rooms, ROOMS);
+    delivers(in_rooms, ROOMS, 4_700);
 }
 
+/// A message every 300 ms, its answer, and the acknowledgements of both.
 #[test]
 fn neighbours_hear_everything_in_a_slow_network() {
-    delivers(neighbours, NEIGHBOURS);
+    delivers(neighbours, NEIGHBOURS, 2_000);
 }
 
 #[test]
 fn idlers_and_storms_live_through_a_bad_network() {
-    for seed in 0..SEEDS {
+    for seed in seeds(SEEDS) {
         let played = idlers(&Setting::bad(seed, &[]));
         assert_eq!(played.online, 20, "seed {seed}: all are back");
         assert!(!played.delivery().kept, "who says nothing keeps no ledger");

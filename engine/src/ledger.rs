@@ -32,7 +32,7 @@
 //!   that bot had heard a later message of the same sender in the same room before;
 //! - **duplicated**: one more of these; **unowed**: within the limit, but the bot did not owe it;
 //! - **late**: after the limit. A bot that has not been in the room for as long as the limit cannot
-//!   tell, so for it that is unowed as well;
+//!   tell, and one that has left is owed nothing: for these that is unowed as well;
 //! - **missing** at the limit, or **excused** if by then the bot had asked to leave, had ended, or
 //!   had lost its link and not got the stream back. A stream that is resumed owes everything; a
 //!   fresh login begins a new stay, and what the old one did not hear is excused;

@@ -11,7 +11,8 @@
 //! The bots stand in a ring by their ids, and each has as many contacts on one side as on the
 //! other. A change of presence carries its name in its status, so that the ledger knows who had to
 //! hear it: a bot owes the changes of a contact from the moment it first hears that contact, which
-//! proves that the service knows of both.
+//! proves that the service knows of both. A presence with a stamp tells how a contact has been, and
+//! is history.
 
 use std::time::Duration;
 
@@ -163,6 +164,9 @@ impl Presence {
             }
             Kind::Available => {
                 ctx.count(HEARD, 1);
+                // The answer to a probe, where the service stamps it: how the contact has been for
+                // some time (RFC 6121 section 4.3.2).
+                let past = presence.delay().is_some();
                 let group = circle(contact);
                 if bot.heard & bit == 0 {
                     // How the contact is, said before the bot came: what follows it has to hear.
@@ -172,7 +176,10 @@ impl Presence {
                     }
                     ctx.ledger().entered(group);
                 } else if let Some(known) = known {
-                    ctx.ledger().heard(group, known);
+                    match past {
+                        true => ctx.ledger().history(),
+                        false => ctx.ledger().heard(group, known),
+                    }
                 }
             }
             _ => {}

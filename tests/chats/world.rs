@@ -31,6 +31,19 @@ pub struct Setting {
     pub set: &'static [(&'static str, &'static str)],
 }
 
+/// The seeds to play: the one in `DENSEBOTS_SEED` alone, or as many as `DENSEBOTS_SEEDS` says, or
+/// as many as every test run has.
+pub fn seeds(otherwise: u64) -> Vec<u64> {
+    let number = |name| {
+        let text = std::env::var(name).ok()?;
+        Some(text.parse().unwrap_or_else(|_| panic!("{name}: {text:?} is no number")))
+    };
+    match number("DENSEBOTS_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("DENSEBOTS_SEEDS").unwrap_or(otherwise)).collect(),
+    }
+}
+
 impl Setting {
     /// A quiet world.
     pub fn quiet(seed: u64, set: &'static [(&'static str, &'static str)]) -> Setting {
@@ -41,6 +54,25 @@ impl Setting {
     pub fn bad(seed: u64, set: &'static [(&'static str, &'static str)]) -> Setting {
         let faults = Faults::swarm(&mut Dice::new(seed));
         Setting { faults, ..Setting::quiet(seed, set) }
+    }
+
+    /// A network that delays and cuts up, but neither breaks anything nor holds it up for seconds.
+    ///
+    /// It is broad enough for `load` bytes a second to each bot. A connection has one receive
+    /// buffer on its way at a time: where that is less than what is said in a round trip, what is
+    /// said waits longer and longer and is late in the end, as it has to be.
+    pub fn slow(seed: u64, set: &'static [(&'static str, &'static str)], load: u32) -> Setting {
+        let setting = Setting::bad(seed, set);
+        let mut faults = setting.faults.without_breaks();
+        (faults.stall, faults.slow) = (0.0, 0.0);
+        let jitter = if faults.jitter > 0.0 { *faults.jitter_by.end() } else { Duration::ZERO };
+        let round_trip = 2 * (*faults.latency.end() + jitter);
+        // Twice that: what is said does not come evenly.
+        let least = (2.0 * f64::from(load) * round_trip.as_secs_f64()) as usize;
+        for sizes in [&mut faults.send_buffer, &mut faults.receive_buffer] {
+            *sizes = least.max(*sizes.start())..=least.max(*sizes.end());
+        }
+        Setting { faults, ..setting }
     }
 }
 

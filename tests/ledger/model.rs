@@ -223,8 +223,9 @@ impl Book {
             return;
         };
         if receipt.at > message.sent + self.late {
+            let there = receipt.at <= newest.left || newest.at_end;
             let long = receipt.at.since(newest.entered) > self.late;
-            *if long { &mut sum.late } else { &mut sum.unowed } += 1;
+            *if there && long { &mut sum.late } else { &mut sum.unowed } += 1;
             return;
         }
         match stays.rev().find(|(_, stay)| Self::covers(stay, message)) {

@@ -128,8 +128,9 @@ impl Ledger {
     }
 
     fn too_late(&mut self, receipt: &Receipt, meter: &mut Meter) {
-        let entered = self.stays.at(receipt.stay).entered;
-        if receipt.at.since(entered) > self.terms.late {
+        let stay = self.stays.at(receipt.stay);
+        let there = receipt.at <= stay.left || stay.at_end;
+        if there && receipt.at.since(stay.entered) > self.terms.late {
             meter.delivery.late += 1;
         } else {
             meter.delivery.unowed += 1;

@@ -17,7 +17,8 @@ impl Rooms {
         // Others come and go all the time; only the bot's own presence has a meaning for it.
         let own = match presence.kind() {
             Kind::Error => return self.refused(bot, nth, presence, ctx),
-            _ => presence.muc().filter(|muc| muc.says(STATUS_SELF)),
+            // The end of a room is told to each occupant alone, and not marked (XEP-0045 10.9).
+            _ => presence.muc().filter(|muc| muc.says(STATUS_SELF) || muc.destroyed()),
         };
         let Some(muc) = own else { return };
         let seat = &mut bot.seats[nth];

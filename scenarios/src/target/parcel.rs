@@ -53,6 +53,10 @@ impl Parcel {
         self.bytes.starts_with(b"<message")
     }
 
+    pub(super) fn is_presence(&self) -> bool {
+        self.bytes.starts_with(b"<presence")
+    }
+
     pub(super) fn stanza(&self) -> Result<Stanza<'_>, Violation> {
         Stanza::parse(&self.bytes)
     }

@@ -253,13 +253,14 @@ impl Room {
         }
     }
 
+    /// The room is no more: told to each occupant alone, and not marked (XEP-0045 section 10.9).
     fn destroy(&mut self, ctx: &mut Ctx<'_, XmppTarget>) {
         for occupant in std::mem::take(&mut self.occupants) {
             let mut bytes = b"<presence type='unavailable'".to_vec();
             push_attribute("from", &format!("{}/{}", self.address, occupant.nick), &mut bytes);
             bytes.extend_from_slice(b"><x xmlns='http://jabber.org/protocol/muc#user'>");
             bytes.extend_from_slice(b"<item affiliation='none' role='none'/><destroy/>");
-            bytes.extend_from_slice(b"<status code='110'/></x></presence>");
+            bytes.extend_from_slice(b"</x></presence>");
             let own = Parcel::back(bytes);
             ctx.send_to(occupant.bot, Mail::Over(self.group, own));
         }

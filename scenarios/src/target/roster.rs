@@ -110,6 +110,9 @@ impl Rosters {
         let Some(contact) = roster.contact(&word.to) else { return };
         match word.kind {
             Kind::Subscribe => contact.asked = !contact.hears,
+            // Nobody asked, or it is granted already: the other one hears nothing of it, nor how
+            // the account is, once more (RFC 6121 section A.2.3).
+            Kind::Subscribed if contact.wish.is_none() => return,
             Kind::Subscribed => (contact.heard, contact.wish) = (true, None),
             Kind::Unsubscribe => (contact.asked, contact.hears) = (false, false),
             _ => (contact.heard, contact.wish) = (false, None),
@@ -122,7 +125,8 @@ impl Rosters {
         }
     }
 
-    /// Another user says something about a subscription to this one.
+    /// Another user says something about a subscription to this one. `seat`: where it is, if it is
+    /// available; else a wish waits until it is.
     pub(super) fn hears(
         &mut self,
         word: &Word,
@@ -159,12 +163,13 @@ impl Rosters {
         }
     }
 
-    /// A user tells all who hear it how it is; with nothing to tell, it is gone.
+    /// A user tells all who hear it how it is; with nothing to tell, it is gone. `came`: it was not
+    /// available before.
     pub(super) fn tells(
         &mut self,
         account: u64,
         presence: Option<&Arc<Parcel>>,
-        seat: BotId,
+        came: Option<BotId>,
         target: &XmppTarget,
         ctx: &mut Ctx<'_, XmppTarget>,
     ) {
@@ -176,10 +181,8 @@ impl Rosters {
             if contact.heard {
                 contact.route(&parcel, target, ctx);
             }
-            if presence.is_none() || before.is_some() {
-                continue;
-            }
             // It has just come: how are the others, and who wanted what meanwhile?
+            let Some(seat) = came else { continue };
             if contact.hears {
                 let probe = Mail::Probe { account: contact.account, asker: seat };
                 ctx.send_to(target.switchboard(contact.account), probe);

@@ -1,7 +1,7 @@
 //! Where users are: one table a shard, each with a part of all accounts, kept by the bots that
 //! listen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use densebots_engine::{BotId, Ctx};
@@ -15,6 +15,9 @@ use super::xmpp::XmppTarget;
 pub(super) struct Switchboard {
     users: HashMap<u64, Seat>,
     more: HashMap<u64, Vec<Seat>>,
+    /// Those that have not said that they are there, or that they are not any more: connected, but
+    /// not available (RFC 6121 section 4).
+    quiet: HashSet<BotId>,
     rosters: Rosters,
 }
 
@@ -50,28 +53,37 @@ impl Switchboard {
     ) {
         match mail {
             Mail::Here { account, resource } => {
+                self.quiet.insert(from);
                 if let Some(before) = self.seat(*account, Seat { bot: from, resource: *resource }) {
+                    self.quiet.remove(&before);
                     ctx.send_to(before, Mail::Replaced);
                 }
             }
             Mail::Gone { account, resource } => {
                 let seat = Seat { bot: from, resource: *resource };
+                self.quiet.remove(&from);
                 let last = self.unseat(*account, seat);
                 if last {
-                    self.rosters.tells(*account, None, from, target, ctx);
+                    self.rosters.tells(*account, None, None, target, ctx);
                 }
             }
             Mail::Route(routed) => self.route(from, routed, ctx),
             Mail::Says(word) => {
-                let seat = self.user(&word.from);
+                let seat = self.seats(numbers(&word.from).0).next().map(|seat| seat.bot);
                 self.rosters.says(word, seat, target, ctx);
             }
             Mail::Heard(word) => {
-                let seat = self.user(&word.to);
+                let seat = self.available(numbers(&word.to).0).next();
                 self.rosters.hears(word, seat, target, ctx);
             }
             Mail::Tells { account, presence } => {
-                self.rosters.tells(*account, presence.as_ref(), from, target, ctx);
+                let known = self.seats(*account).any(|seat| seat.bot == from);
+                let came = presence.is_some() && self.quiet.remove(&from);
+                if presence.is_none() && known {
+                    self.quiet.insert(from);
+                }
+                let came = came.then_some(from);
+                self.rosters.tells(*account, presence.as_ref(), came, target, ctx);
             }
             Mail::Probe { account, asker } => self.rosters.probed(*account, *asker, ctx),
             Mail::Roster { account, question } => {
@@ -81,9 +93,15 @@ impl Switchboard {
         }
     }
 
-    /// Where a user is, if it is anywhere.
-    fn user(&self, address: &str) -> Option<BotId> {
-        self.users.get(&numbers(address).0).map(|seat| seat.bot)
+    /// Where the users of an account are.
+    fn seats(&self, account: u64) -> impl Iterator<Item = &Seat> {
+        self.users.get(&account).into_iter().chain(self.more.get(&account).into_iter().flatten())
+    }
+
+    /// Those of them that have said that they are there.
+    fn available(&self, account: u64) -> impl Iterator<Item = BotId> {
+        let seats = self.seats(account).map(|seat| seat.bot);
+        seats.filter(|bot| !self.quiet.contains(bot))
     }
 
     /// Answers who had the same address before.
@@ -120,13 +138,18 @@ impl Switchboard {
         !self.users.contains_key(&account)
     }
 
-    /// To the resource, or to any of the account's (RFC 6121 section 8.5).
+    /// To the resource, or to any of the account's; a presence to all that are available (RFC 6121
+    /// section 8.5).
     fn route(&self, from: BotId, routed: &Arc<Routed>, ctx: &mut Ctx<'_, XmppTarget>) {
         let (account, resource) = numbers(&routed.to);
-        let first = self.users.get(&account);
-        let more = self.more.get(&account).into_iter().flatten();
-        let mut seats = first.into_iter().chain(more);
-        match seats.find(|seat| resource.is_none_or(|resource| seat.resource == resource)) {
+        if resource.is_none() && routed.parcel.is_presence() {
+            let available = self.available(account);
+            return available.for_each(|bot| {
+                ctx.send_to(bot, Mail::ToOne(routed.parcel.clone()));
+            });
+        }
+        let is = |seat: &&Seat| resource.is_none_or(|resource| seat.resource == resource);
+        match self.seats(account).find(is) {
             Some(seat) => ctx.send_to(seat.bot, Mail::ToOne(routed.parcel.clone())),
             None => ctx.send_to(from, Mail::Nobody(routed.clone())),
         };

@@ -292,6 +292,37 @@ fn a_user_hears_its_own_presence() {
     assert!(two.is_empty(), "who has not subscribed hears nothing: {two:?}");
 }
 
+/// A wish waits for one who is connected and has not said so, is told once, and granted once.
+#[test]
+fn who_is_not_available_is_asked_when_it_is() {
+    use densebots_protocols::xmpp::Subscription::{Subscribe, Subscribed};
+    let one: Vec<Act> = vec![
+        (1000, |session, out| session.presence(out)),
+        (1100, |session, out| session.subscription("u2@localhost", Subscribe, out)),
+        (3500, |session, out| session.status(None, "still", out)),
+    ];
+    let grant = |session: &mut Xmpp, out: &mut Vec<u8>| {
+        session.subscription("u1@localhost", Subscribed, out);
+    };
+    let two: Vec<Act> = vec![
+        (800, grant), // nobody has asked yet
+        (2000, |session, out| session.status(None, "here", out)),
+        (2500, grant),
+        (2600, grant),
+        (3000, |session, out| session.status(None, "there", out)),
+    ];
+    let (told, _) = play(&Service::default(), "any", vec![one, two]);
+    let (one, two) = (heard(&told, 1), heard(&told, 2));
+    let count = |told: &[String], what: &str| told.iter().filter(|s| s.contains(what)).count();
+    assert_eq!(count(two, "type='subscribe'"), 1, "{two:?}");
+    let asked = two.iter().position(|said| said.contains("type='subscribe'"));
+    assert!(two[..asked.unwrap_or(0)].iter().any(|s| s.contains("<status>here")), "{two:?}");
+    assert_eq!(count(two, "still"), 0, "who has not asked hears nothing: {two:?}");
+    assert_eq!(count(one, "type='subscribed'"), 1, "{one:?}");
+    assert_eq!(count(one, "<status>here"), 1, "{one:?}");
+    assert_eq!(count(one, "<status>there"), 1, "{one:?}");
+}
+
 #[test]
 fn only_who_is_listed_gets_in() {
     let list = HashMap::from([("u1".to_owned(), "right".to_owned())]);

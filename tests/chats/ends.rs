@@ -1,0 +1,93 @@
+//! The end of a room: its owner destroys it, and bots that were in it come back.
+
+use std::sync::Arc;
+
+use densebots_engine::net::sim::Faults;
+use densebots_engine::{
+    BotId, Command, Ctx, Link, Lost, Plan, Rehearsal, Rng, Role, Scenario, Time,
+};
+use densebots_protocols::xmpp::sasl::{Choice, Mechanism};
+use densebots_protocols::xmpp::{Account, Event, History, Identity, Service, Tls, Xmpp};
+use densebots_scenarios::Settings;
+use densebots_scenarios::rooms::{self, Rooms};
+use densebots_scenarios::target::xmpp::{self, XmppTarget};
+
+const ROOM: &str = "room0@conference.localhost";
+const BOTS: u32 = 5;
+
+const fn seconds(count: u64) -> Time {
+    Time::from_nanos(count * 1_000_000_000)
+}
+
+/// Makes the room before anybody comes, and destroys it after five seconds.
+struct Owner;
+
+impl Scenario for Owner {
+    type Session = Xmpp;
+    type Bot = ();
+    type Mail = ();
+
+    fn bot(&self, _: BotId, _: Role, _: &mut Rng) {}
+
+    fn session(&self, _: BotId, (): &mut (), _: Link) -> Xmpp {
+        let service = Service {
+            tls: Tls::Off,
+            mechanism: Choice::Exactly(Mechanism::Plain),
+            ..Service::new("localhost")
+        };
+        let identity = Identity::password("owner", "any").expect("prepared");
+        Xmpp::new(Account { service: Arc::new(service), identity, resource: "r".into() })
+    }
+
+    fn on_open(&self, (): &mut (), _: Link, _: &mut Ctx<'_, Self>) {}
+
+    fn on_event(&self, (): &mut (), event: Event<'_>, ctx: &mut Ctx<'_, Self>) {
+        if let Event::Online { .. } = event {
+            ctx.ready();
+            ctx.send(|session, out| session.join(ROOM, "owner", None, History::None, out));
+            ctx.wake_at(seconds(5));
+        }
+    }
+
+    fn on_wake(&self, (): &mut (), ctx: &mut Ctx<'_, Self>) {
+        ctx.send(|session, out| session.destroy_room(ROOM, "over", out));
+    }
+
+    fn on_lost(&self, (): &mut (), _: Link, _: &Lost, _: &mut Ctx<'_, Self>) {}
+}
+
+/// The end is told without status 110 (XEP-0045 section 10.9). Each bot hears it, and is in the
+/// room that the first of them makes anew.
+#[test]
+fn who_hears_the_end_of_a_room_comes_back() {
+    let plan = crate::world::plan(1, BOTS);
+    let mut stage = Rehearsal::new(1, Faults::none());
+    let ears = Plan { load: crate::world::plan(1, 2).load, ..plan.clone() };
+    let target = XmppTarget::new(&xmpp::Service::default(), &ears);
+    stage.add("target", target, ears).expect("a plan");
+    let alone = Plan { load: crate::world::plan(1, 1).load, ..plan.clone() };
+    stage.add("owner", Owner, alone).expect("a plan");
+    let set = [
+        ("rooms-per-bot", "1"),
+        ("bots-per-room", "5"),
+        ("pace", "500ms"),
+        ("entry", "1ms"),
+        ("patience", "1s"),
+    ];
+    let settings = Settings::of(&rooms::PARAMETERS, set).expect("known");
+    let bots = Rooms::from(&settings, &plan).expect("they fit");
+    let bots = stage.add("bots", bots, plan).expect("a plan");
+    let counted = |stage: &Rehearsal, at: usize| stage.report(bots).total.counters[at];
+    let (created, thrown_out) = (0, 1);
+    stage.run_until(seconds(4)).expect("sound");
+    assert_eq!(counted(&stage, created), 0, "the owner was the first");
+    stage.run_until(seconds(20)).expect("sound");
+    assert_eq!(counted(&stage, thrown_out), u64::from(BOTS));
+    assert_eq!(counted(&stage, created), 1, "and one of the bots made it again");
+    stage.command(bots, seconds(20), Command::Drain);
+    stage.run_until(seconds(40)).expect("sound");
+    let own = &stage.report(bots).total.delivery;
+    assert_eq!((own.missing, own.duplicated, own.late, own.bounced), (0, 0, 0, 0));
+    let said = 2 * u64::from(BOTS) * 13;
+    assert!(own.delivered > said * u64::from(BOTS), "{} heard", own.delivered);
+}
