@@ -1,6 +1,8 @@
 //! The program as people run it: real processes on loopback, asked for what they print, write and
 //! end with.
 
+#[path = "program/accounts.rs"]
+mod accounts;
 #[path = "program/ends.rs"]
 mod ends;
 #[path = "program/hostile.rs"]

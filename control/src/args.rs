@@ -12,7 +12,7 @@ use crate::{names, units};
 mod secure;
 mod verbs;
 pub(crate) use secure::{SecureFlags, TlsTier, TlsWay};
-pub(crate) use verbs::{AccountsFlags, AccountsFormat, ServeFlags, TryFlags};
+pub(crate) use verbs::{AccountsFlags, AccountsFormat, OnlineFlags, ServeFlags, TryFlags};
 
 /// Runs very many stateful bots against a real-time server and says truthfully what they saw.
 #[derive(Parser, Debug)]
@@ -38,8 +38,9 @@ pub(crate) enum Verb {
     Run(Box<RunFlags>),
     /// Run a target: a server for bots to try themselves on
     Serve(Box<ServeFlags>),
-    /// Write a list of accounts, or the commands with which a server makes them
-    Accounts(AccountsFlags),
+    /// Write a list of accounts, or the commands with which a server makes them; or make and remove
+    /// them over the network
+    Accounts(Box<AccountsFlags>),
     /// List the scenarios and their parameters
     List,
     /// Say what this machine can hold, and what stands in the way

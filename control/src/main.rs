@@ -60,7 +60,7 @@ fn follow(typed: Typed) -> Result<Ending> {
     match typed.verb {
         Verb::Run(flags) => verbs::run::run(&flags),
         Verb::Serve(flags) => verbs::serve::serve(&flags),
-        Verb::Accounts(flags) => Ok(tell(&verbs::accounts::text(&flags)?)),
+        Verb::Accounts(flags) => verbs::accounts::accounts(&flags),
         Verb::List => Ok(tell(&verbs::list::text())),
         Verb::Doctor(flags) => verbs::doctor::doctor(&flags),
         Verb::Try(flags) => verbs::try_one::try_one(&flags),

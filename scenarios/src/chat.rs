@@ -165,6 +165,11 @@ pub enum Told {
 impl Chat {
     /// From what was set.
     pub fn from(settings: &Settings, plan: &Plan) -> Result<Chat, SettingError> {
+        Chat::of(accounts(settings, plan)?, settings, plan)
+    }
+
+    /// From what was set, with these accounts in place of those that were.
+    pub fn of(accounts: Accounts, settings: &Settings, plan: &Plan) -> Result<Chat, SettingError> {
         let domain = settings.text("domain");
         if domain.is_empty() || domain.contains(|c: char| "@/'\"<>&".contains(c) || c <= ' ') {
             return Err(settings.fault("domain", "a domain such as example.org"));
@@ -183,7 +188,7 @@ impl Chat {
         };
         Ok(Chat {
             service: Arc::new(Service { tls, mechanism, management, ..Service::new(domain) }),
-            accounts: accounts(settings, plan)?,
+            accounts,
             who,
             first_id: plan.first_id,
             muc: or("muc", format!("conference.{domain}")),
@@ -202,9 +207,22 @@ impl Chat {
         account.map_or_else(|| format!("bot{id}"), |account| account.name)
     }
 
+    /// Whether bots log in with a name and a password.
+    pub fn has_accounts(&self) -> bool {
+        self.who == Who::Account
+    }
+
     /// A session that logs a bot in, or goes on where the one before was lost.
     pub fn session(&self, id: BotId, stay: &mut Stay) -> Xmpp {
         stay.phase = None;
+        match stay.resumption.take() {
+            Some(resumption) => Xmpp::resuming(self.account(id), *resumption),
+            None => Xmpp::new(self.account(id)),
+        }
+    }
+
+    /// Whom a bot logs in as.
+    pub fn account(&self, id: BotId) -> Account {
         let identity = match (self.who, self.accounts.of(id.0, self.first_id)) {
             (Who::Nobody, _) => Identity::nobody(),
             (Who::Certificate, account) => {
@@ -216,11 +234,7 @@ impl Chat {
                 .unwrap_or(Identity::nobody()),
         };
         let resource = format!("{}-{id}", self.mark).into();
-        let account = Account { service: self.service.clone(), identity, resource };
-        match stay.resumption.take() {
-            Some(resumption) => Xmpp::resuming(account, *resumption),
-            None => Xmpp::new(account),
-        }
+        Account { service: self.service.clone(), identity, resource }
     }
 
     /// The byte stream is up.

@@ -23,6 +23,7 @@ pub mod one_to_one;
 mod phrases;
 pub mod presence;
 mod refusals;
+pub mod register;
 pub mod rooms;
 mod settings;
 pub mod talk;

@@ -2,58 +2,17 @@
 //! that nothing is lost on the way.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::stage::{program, report, run};
+use crate::stage::{Served, report, run, served};
 
 /// The domain of the service in these tests.
 const DOMAIN: &str = "chat.example";
-
-/// `serve`, for as long as the test runs.
-struct Served {
-    child: Child,
-    address: SocketAddr,
-    /// The hash of its certificate, if it has one.
-    pin: String,
-    /// Kept open, so that it can go on speaking.
-    _said: Option<ChildStderr>,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn served(words: &str) -> Served {
-    let mut child =
-        program(&format!("serve {words} --listen 127.0.0.1:0")).spawn().expect("it starts");
-    let said = child.stderr.take();
-    let (mut pin, mut address) = (String::new(), None);
-    let lines = BufReader::new(child.stdout.take().expect("standard output is piped")).lines();
-    for line in lines.map_while(Result::ok) {
-        if let Some(hash) = line.strip_prefix("certificate ") {
-            hash.clone_into(&mut pin);
-        }
-        address = line.strip_prefix("listening on ").map(str::to_owned);
-        if address.is_some() {
-            break;
-        }
-    }
-    let Some(address) = address else {
-        let ended = child.wait().expect("it has ended");
-        panic!("`serve {words}` ended before it listened: {ended}");
-    };
-    Served { child, address: address.parse().expect("an address"), pin, _said: said }
-}
 
 /// An authority in a folder of its own.
 struct Authority {

@@ -1,6 +1,7 @@
 //! Runs the program, never for longer than a test may take.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -22,6 +23,45 @@ pub(crate) fn program(words: &str) -> Command {
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// `serve`, for as long as the test runs.
+pub(crate) struct Served {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// The hash of its certificate, if it has one.
+    pub(crate) pin: String,
+    /// Kept open, so that it can go on speaking.
+    _said: Option<ChildStderr>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn served(words: &str) -> Served {
+    let mut child =
+        program(&format!("serve {words} --listen 127.0.0.1:0")).spawn().expect("it starts");
+    let said = child.stderr.take();
+    let (mut pin, mut address) = (String::new(), None);
+    let lines = BufReader::new(child.stdout.take().expect("standard output is piped")).lines();
+    for line in lines.map_while(Result::ok) {
+        if let Some(hash) = line.strip_prefix("certificate ") {
+            hash.clone_into(&mut pin);
+        }
+        address = line.strip_prefix("listening on ").map(str::to_owned);
+        if address.is_some() {
+            break;
+        }
+    }
+    let Some(address) = address else {
+        let ended = child.wait().expect("it has ended");
+        panic!("`serve {words}` ended before it listened: {ended}");
+    };
+    Served { child, address: address.parse().expect("an address"), pin, _said: said }
 }
 
 /// What a run came to.

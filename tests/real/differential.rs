@@ -12,6 +12,8 @@ use densebots_tests::servers::{Make, shared};
 
 use crate::ground::endpoint;
 
+#[path = "differential/guarded.rs"]
+mod guarded;
 #[path = "differential/rooms.rs"]
 mod rooms;
 #[path = "differential/script.rs"]
@@ -19,6 +21,7 @@ mod script;
 #[path = "differential/wire.rs"]
 mod wire;
 
+use guarded::GUARDED;
 use rooms::ROOMS;
 use script::{BEGINNING, END, ENTRANCE, Exchange, Who};
 use wire::{Names, Wire};
@@ -37,9 +40,25 @@ impl Exchange {
             answers
         });
         let mut answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
+        if who == Who::Ejabberd && own.is_none() {
+            let avatars: Vec<String> = answers.iter().filter_map(|said| avatar(said)).collect();
+            answers.extend(avatars);
+        }
         answers.sort_unstable();
         answers
     }
+}
+
+/// What ejabberd says beside this: to who comes, goes or hears of a new configuration, the avatar
+/// of the room, by a presence of the room itself. No bot asks about it.
+fn avatar(said: &str) -> Option<String> {
+    let (what, from) = said.split_once(" from ")?;
+    let room = from.split(['/', ' ']).next()?;
+    if said.contains(" [110") {
+        return Some(format!("{what} from {room}"));
+    }
+    let (user, _) = said.split_once(' ').filter(|_| said.ends_with(" [104]"))?;
+    Some(format!("{user} presence - from {room}"))
 }
 
 /// Everything that both users hear, until it is what was expected or time is up; and a little more,
@@ -79,7 +98,7 @@ fn play(who: Who, address: SocketAddr, names: &Names) -> Vec<String> {
     let mut wires = ["duela", "duelb"].map(|account| Wire::to(address, names, account));
     enter(&mut wires);
     let mut wrong = Vec::new();
-    for exchange in BEGINNING.iter().chain(ROOMS).chain(END) {
+    for exchange in BEGINNING.iter().chain(ROOMS).chain(GUARDED).chain(END) {
         wires[exchange.by].say(exchange.says);
         let expected = exchange.expected(who);
         let patience = if wrong.is_empty() { PATIENCE } else { IMPATIENCE };

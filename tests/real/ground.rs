@@ -36,10 +36,9 @@ impl Bots {
         let plan = Plan {
             endpoints: vec![endpoint(server.plain())],
             shards: 1,
-            connect_timeout: Duration::from_secs(30),
             load: Load::Closed {
                 bots,
-                arrival: Arrival::Constant(100.0), // what a Prosody logs in beside other tests
+                arrival: Arrival::Constant(250.0),
                 hold: Duration::from_millis(500),
             },
             sample_every: Duration::from_millis(100),

@@ -1,73 +1,77 @@
-//! Accounts that bots make for themselves (XEP-0077).
+//! Accounts that bots make and remove over the network (XEP-0077).
 
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use densebots_engine::{BotId, Ctx, Link, Lost, Rng, Role, Scenario, start};
-use densebots_protocols::xmpp::{Account, Event, Identity, Service, StanzaCondition, Tls, Xmpp};
-use densebots_tests::servers::Server;
+use densebots_engine::Report;
+use densebots_scenarios::Settings;
+use densebots_scenarios::accounts::{Accounts, Pattern};
+use densebots_scenarios::chat;
+use densebots_scenarios::register::{Purpose, Tally, begin};
+use densebots_tests::servers::{Make, Server};
 
-use crate::ground::{Bots, all_well, at_both};
+use crate::ground::{Bots, all_well, at_both, op};
 
-type Answers = Vec<Result<(), StanzaCondition>>;
+/// How the wire is encrypted: not at all, by STARTTLS, from the first byte.
+const WIRES: [(&str, Option<bool>); 3] =
+    [("fresh", None), ("safe", Some(false)), ("sealed", Some(true))];
 
-/// Bots that make the account they are named by, and leave.
-struct Register {
-    service: Arc<Service>,
-    family: &'static str,
-    heard: Arc<Mutex<Answers>>,
-}
-
-impl Scenario for Register {
-    type Session = Xmpp;
-    type Bot = ();
-    type Mail = ();
-
-    fn bot(&self, _: BotId, _: Role, _: &mut Rng) {}
-
-    fn session(&self, id: BotId, (): &mut (), _: Link) -> Xmpp {
-        let name = format!("{}{id}", self.family);
-        let identity = Identity::password(&name, &name).expect("plain letters");
-        let service = self.service.clone();
-        Xmpp::registering(Account { service, identity, resource: "".into() })
-    }
-
-    fn on_open(&self, (): &mut (), _: Link, _: &mut Ctx<'_, Self>) {}
-
-    fn on_event(&self, (): &mut (), event: Event<'_>, ctx: &mut Ctx<'_, Self>) {
-        if let Event::Registered(answer) = event {
-            self.heard.lock().expect("nobody panicked").push(answer);
-            ctx.ready();
-            ctx.quit();
-        }
-    }
-
-    fn on_lost(&self, (): &mut (), _: Link, _: &Lost, ctx: &mut Ctx<'_, Self>) {
-        ctx.give_up("lost before the answer");
-    }
-}
-
-/// What the server answered, in no order.
-fn register(server: &Server, family: &'static str, bots: u32, tls: Tls) -> Answers {
-    let run = Bots::jump(server, family, bots);
-    let run = if tls == Tls::Off { run } else { run.over_tls(server, tls == Tls::Direct) };
-    let service = Arc::new(Service { tls, ..Service::new(&server.domain) });
-    let heard = Arc::new(Mutex::new(Answers::new()));
-    let scenario = Register { service, family, heard: heard.clone() };
-    let report = start(scenario, run.plan).expect("a plan that can run").finish();
-    assert_eq!(report.bots.population.done, u64::from(bots), "{:?}", report.total.losses);
-    let heard = heard.lock().expect("nobody panicked");
-    heard.clone()
+/// Makes or removes the accounts of a family: each its own password.
+fn settle(
+    purpose: Purpose,
+    (server, domain): (&Server, &str),
+    (family, direct): (&str, Option<bool>),
+    bots: u32,
+) -> Report {
+    let run = Bots::jump(server, family, bots).lasting(Duration::from_secs(60));
+    let run = match direct {
+        None => run,
+        Some(direct) => run.over_tls(server, direct),
+    };
+    let names = format!("{family}{{id}}");
+    let password = Pattern::of(&names).expect("a pattern");
+    let accounts = Accounts::by_pattern(&names, password).expect("a pattern");
+    let settings = Settings::of(&chat::PARAMETERS, [("domain", domain)]).expect("known");
+    begin(purpose, accounts, &settings, run.plan).expect("a plan that can run").finish()
 }
 
 #[test]
-fn who_registers_can_log_in_and_not_register_again() {
+fn who_registers_can_log_in_until_the_account_is_removed() {
     at_both(|server| {
-        let families = [("fresh", Tls::Off), ("safe", Tls::Required), ("sealed", Tls::Direct)];
-        for (family, tls) in families {
-            assert_eq!(register(server, family, 10, tls), [Ok(()); 10], "{tls:?}");
-            all_well(server, &Bots::jump(server, family, 10).run());
-            let taken = register(server, family, 10, tls);
-            assert_eq!(taken, [Err(StanzaCondition::Conflict); 10], "{tls:?}");
+        let here = (server, &*server.domain);
+        for wire in WIRES {
+            let tally = |purpose, bots| Tally::of(&settle(purpose, here, wire, bots));
+            let made = |made, there| Tally { made, there, ..Tally::default() };
+            assert_eq!(tally(Purpose::Make, 10), made(10, 0), "{wire:?}");
+            // A second run goes on where the first ended.
+            assert_eq!(tally(Purpose::Make, 25), made(15, 10), "{wire:?}");
+            assert_eq!(tally(Purpose::Make, 25), made(0, 25), "{wire:?}");
+            all_well(server, &Bots::jump(server, wire.0, 25).run());
+            let gone = settle(Purpose::Remove, here, wire, 25);
+            let removed = Tally { removed: 25, ..Tally::default() };
+            assert_eq!(Tally::of(&gone), removed, "{wire:?}: {:?}", gone.total.losses);
+            assert_eq!(op(&gone, "xmpp.unregister"), (25, 25), "{wire:?}");
+            let again = settle(Purpose::Remove, here, wire, 25);
+            assert_eq!(Tally::of(&again), Tally::default(), "{wire:?}");
+            let [loss] = again.total.losses[..] else { panic!("{:?}", again.total.losses) };
+            let why = (loss.count, loss.lost.condition);
+            assert_eq!(why, (25, "a login failure: not-authorized"), "{wire:?}");
+            assert_eq!(again.bots.population.failed, 25, "{wire:?}");
         }
+    });
+}
+
+#[test]
+fn who_may_not_register_hears_why() {
+    at_both(|server| {
+        let report = settle(Purpose::Make, (server, &server.anonymous), ("unwanted", None), 5);
+        let losses = &report.total.losses;
+        let losses: Vec<_> = losses.iter().map(|loss| (loss.count, loss.lost.condition)).collect();
+        let refused = |refused| Tally { refused, ..Tally::default() };
+        let expected = match server.make {
+            Make::Prosody => (refused(vec![("feature-not-implemented", 5)]), vec![]),
+            Make::Ejabberd => (refused(vec![]), vec![(5, "a stream error: not-authorized")]),
+        };
+        assert_eq!((Tally::of(&report), losses), expected);
+        assert_eq!(report.bots.population.failed, 5);
     });
 }

@@ -43,8 +43,8 @@ storage = "internal"
 allow_registration = true
 c2s_stanza_size_limit = 16 * 1024 * 1024
 modules_enabled = {{
-    "roster", "saslauth", "tls", "disco", "ping", "register_ibr", "smacks", "presence", "message",
-    "iq",
+    "roster", "saslauth", "tls", "disco", "ping", "register_ibr", "user_account_management",
+    "smacks", "presence", "message", "iq",
 }}
 modules_disabled = {{ "s2s" }} -- nothing leaves this machine
 VirtualHost "{domain}"

@@ -92,12 +92,47 @@ pub(crate) struct AccountsFlags {
     /// A list in CSV, its first line name,password; each is used once
     #[arg(long, value_name = "FILE.csv")]
     pub accounts: Option<PathBuf>,
-    /// What to write: a list, or a script for the shell of the server's machine
-    #[arg(long, value_enum, default_value = "csv", value_name = "FORMAT")]
-    pub format: AccountsFormat,
+    /// What to write: a list (unless given), or a script for the shell of the server's machine
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<AccountsFormat>,
     /// The service they are for; prosodyctl and ejabberdctl want it
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Option<String>,
+    /// Over the network.
+    #[command(flatten)]
+    pub online: OnlineFlags,
+}
+
+/// Flags of `accounts` that make or remove accounts at a service that runs.
+#[derive(Args, Debug)]
+#[group(skip)]
+#[command(next_help_heading = "Over the network")]
+pub(crate) struct OnlineFlags {
+    /// Make the accounts at this service (XEP-0077); those that are there already are done
+    #[arg(long, value_name = "xmpp://DOMAIN", conflicts_with_all = ["format", "domain"])]
+    pub register: Option<String>,
+    /// Remove the accounts from this service, each by a login of its own
+    #[arg(long, value_name = "xmpp://DOMAIN")]
+    #[arg(conflicts_with_all = ["register", "format", "domain"])]
+    pub unregister: Option<String>,
+    /// So many accounts a second (50/s unless given)
+    #[arg(long, value_name = "R/s", value_parser = units::rate)]
+    pub rate: Option<f64>,
+    /// Dial these addresses instead of the service's own
+    #[arg(long, value_name = "HOST:PORT[=WEIGHT]", value_delimiter = ',')]
+    pub via: Vec<String>,
+    /// Addresses that may be asked although they are not loopback; never a wildcard
+    #[arg(long, value_name = "HOST|CIDR", value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// Say nothing but what came of it
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// How connections are encrypted.
+    #[command(flatten)]
+    pub secure: SecureFlags,
+    /// Parameters of a login.
+    #[command(flatten)]
+    pub set: SetFlags,
 }
 
 /// What `accounts` writes.

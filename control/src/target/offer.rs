@@ -14,6 +14,7 @@ use densebots_scenarios::target::{Admission, Speaks};
 use sha2::{Digest, Sha256};
 
 use crate::args::{ServeFlags, TlsWay};
+use crate::clock;
 use crate::ending::usage;
 use crate::names::Scheme;
 use crate::secure::{self, ALPN_XMPP, Way};
@@ -42,6 +43,7 @@ impl Offer {
                 Way::Optional => Starttls::Offered,
                 Way::Starttls => Starttls::Required,
             },
+            began: clock::since_1970(),
             ..Service::default()
         };
         if let Some(domain) = &flags.domain {

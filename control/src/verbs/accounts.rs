@@ -1,4 +1,5 @@
-//! `densebots accounts`: the accounts of a run as a list, or as commands for the server.
+//! `densebots accounts`: the accounts of a run as a list, as commands for the server, or made and
+//! removed over the network (`online.rs`).
 
 use std::fmt::Write;
 use std::fs;
@@ -8,29 +9,55 @@ use anyhow::Result;
 use densebots_scenarios::accounts::{Account, Accounts, Pattern};
 
 use crate::args::{AccountsFlags, AccountsFormat};
-use crate::ending::usage;
+use crate::ending::{Ending, usage};
 use crate::meant::ids;
+
+mod online;
 
 /// A file with one secret in it is no larger.
 const SECRET_BYTES_MAX: usize = 64 << 10;
 
-/// What was asked for.
-pub(crate) fn text(flags: &AccountsFlags) -> Result<String> {
-    let accounts = accounts(flags)?;
-    let (first, count) = match (&flags.ids, flags.bots, &accounts) {
-        (Some(range), _, _) => {
-            let (first, last) = ids(range)?;
-            (first, last - first + 1)
-        }
-        (None, Some(0), _) => return Err(usage("--bots 0: there would be no account")),
-        (None, Some(bots), _) => (1, bots),
-        (None, None, Accounts::List(rows)) => (1, rows.len() as u32),
-        (None, None, Accounts::Formula { .. }) => {
-            return Err(usage("--bots or --ids: say how many accounts"));
-        }
-    };
-    accounts.suffice(count.into()).map_err(|error| usage(format!("--accounts: {error}")))?;
-    let domain = match (flags.format, &flags.domain) {
+/// Writes them, or makes or removes them.
+pub(crate) fn accounts(flags: &AccountsFlags) -> Result<Ending> {
+    match online::wanted(&flags.online)? {
+        Some(wanted) => online::settle(&wanted, &Population::of(flags)?, &flags.online),
+        None => Ok(crate::tell(&text(flags)?)),
+    }
+}
+
+/// Whose accounts.
+struct Population {
+    accounts: Accounts,
+    /// The id of the first bot.
+    first: u32,
+    count: u32,
+}
+
+impl Population {
+    fn of(flags: &AccountsFlags) -> Result<Population> {
+        let accounts = source(flags)?;
+        let (first, count) = match (&flags.ids, flags.bots, &accounts) {
+            (Some(range), _, _) => {
+                let (first, last) = ids(range)?;
+                (first, last - first + 1)
+            }
+            (None, Some(0), _) => return Err(usage("--bots 0: there would be no account")),
+            (None, Some(bots), _) => (1, bots),
+            (None, None, Accounts::List(rows)) => (1, rows.len() as u32),
+            (None, None, Accounts::Formula { .. }) => {
+                return Err(usage("--bots or --ids: say how many accounts"));
+            }
+        };
+        accounts.suffice(count.into()).map_err(|error| usage(format!("--accounts: {error}")))?;
+        Ok(Population { accounts, first, count })
+    }
+}
+
+/// What was asked for in writing.
+fn text(flags: &AccountsFlags) -> Result<String> {
+    let Population { accounts, first, count } = Population::of(flags)?;
+    let format = flags.format.unwrap_or(AccountsFormat::Csv);
+    let domain = match (format, &flags.domain) {
         (AccountsFormat::Csv, None) => "",
         (AccountsFormat::Csv, Some(_)) => {
             return Err(usage("--domain: a list has no domain; leave it out, or give --format"));
@@ -39,19 +66,19 @@ pub(crate) fn text(flags: &AccountsFlags) -> Result<String> {
         (_, Some(domain)) => domain,
     };
     let mut text = String::new();
-    if flags.format == AccountsFormat::Csv {
+    if format == AccountsFormat::Csv {
         text.push_str("name,password\n");
     }
     for nth in 0..count {
         let Some(id) = first.checked_add(nth) else { break };
         if let Some(account) = accounts.of(id, first) {
-            line(&mut text, flags.format, &account, domain);
+            line(&mut text, format, &account, domain);
         }
     }
     Ok(text)
 }
 
-fn accounts(flags: &AccountsFlags) -> Result<Accounts> {
+fn source(flags: &AccountsFlags) -> Result<Accounts> {
     if let Some(path) = &flags.accounts {
         let file = path.display().to_string();
         let bytes = fs::read(path).map_err(|error| usage(format!("--accounts {file}: {error}")))?;

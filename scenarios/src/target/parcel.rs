@@ -7,6 +7,8 @@ use densebots_protocols::Violation;
 use densebots_protocols::xml::push_attribute;
 use densebots_protocols::xmpp::{Kind, Stanza};
 
+use super::room::Wish;
+
 /// A stanza without an addressee, or several stanzas that have theirs.
 #[derive(Debug)]
 pub struct Parcel {
@@ -42,6 +44,18 @@ impl Parcel {
         out.extend_from_slice(&self.bytes[place..]);
     }
 
+    /// Appends it for one addressee, with one more element at its end.
+    pub(super) fn write_with(&self, to: &str, more: &[u8], out: &mut Vec<u8>) {
+        self.write(to, out);
+        let end = out.iter().rposition(|&byte| byte == b'<').unwrap_or(out.len());
+        out.splice(end..end, more.iter().copied());
+    }
+
+    /// How long it is, in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The same with an addressee.
     pub(super) fn addressed(&self, to: &str) -> Arc<Parcel> {
         let mut bytes = Vec::with_capacity(self.bytes.len() + to.len() + 8);
@@ -69,6 +83,10 @@ pub struct Entry {
     pub(super) nick: Box<str>,
     /// Who wants it: a full address.
     pub(super) address: Box<str>,
+    /// What it gives as the room's password.
+    pub(super) password: Option<Box<str>>,
+    /// What it wants to hear of what was said before.
+    pub(super) history: Wish,
 }
 
 /// A stanza to one user, to be looked up.

@@ -1,4 +1,7 @@
-//! Rooms (XEP-0045): a group whose keeper knows who is in it.
+//! Rooms (XEP-0045): a group whose keeper knows who is in it, what was said last (`history.rs`) and
+//! which password lets one in (`form.rs`).
+//!
+//! A new room is open at once, as ejabberd has it: nobody waits for its owner.
 
 use std::sync::Arc;
 
@@ -12,6 +15,12 @@ use densebots_protocols::xmpp::{
 use super::parcel::{Entry, Mail, Parcel};
 use super::switchboard::numbers;
 use super::xmpp::XmppTarget;
+use history::History;
+
+mod form;
+mod history;
+pub(super) use form::given as password;
+pub(super) use history::Wish;
 
 /// What a keeper knows of its room. The room is there as long as its group.
 pub(super) struct Room {
@@ -21,6 +30,9 @@ pub(super) struct Room {
     occupants: Vec<Occupant>,
     /// The last subject, as it was said.
     subject: Option<Arc<Parcel>>,
+    history: History,
+    /// Who comes has to know it.
+    password: Option<Box<str>>,
     /// Accounts that may not come in.
     banned: Vec<u64>,
 }
@@ -36,8 +48,15 @@ const _: () = assert!(size_of::<Occupant>() <= 32);
 
 impl Room {
     pub(super) fn new(group: GroupId) -> Room {
-        let (occupants, banned) = (Vec::new(), Vec::new());
-        Room { group, address: "".into(), occupants, subject: None, banned }
+        Room {
+            group,
+            address: "".into(),
+            occupants: Vec::new(),
+            subject: None,
+            history: History::default(),
+            password: None,
+            banned: Vec::new(),
+        }
     }
 
     /// Somebody came to the group, and does not know yet who keeps it; or is gone.
@@ -55,11 +74,11 @@ impl Room {
         &mut self,
         from: BotId,
         mail: &Mail,
+        target: &XmppTarget,
         ctx: &mut Ctx<'_, XmppTarget>,
-        most: u32,
     ) {
         match mail {
-            Mail::Enter(entry) => self.enter(from, entry, ctx, most),
+            Mail::Enter(entry) => self.enter(from, entry, target, ctx),
             Mail::ToRoom(parcel) => {
                 if let (Ok(stanza), Some(place)) = (parcel.stanza(), self.place(from)) {
                     self.said(place, &stanza, ctx);
@@ -73,16 +92,27 @@ impl Room {
         self.occupants.iter().position(|occupant| occupant.bot == bot)
     }
 
-    fn enter(&mut self, from: BotId, entry: &Entry, ctx: &mut Ctx<'_, XmppTarget>, most: u32) {
+    fn enter(
+        &mut self,
+        from: BotId,
+        entry: &Entry,
+        target: &XmppTarget,
+        ctx: &mut Ctx<'_, XmppTarget>,
+    ) {
         use StanzaCondition as C;
+        if self.occupants.is_empty() {
+            *self = Room::new(self.group); // whose it was, and what, went with the last of them
+        }
         let (account, _) = numbers(&entry.address);
         let old = self.place(from);
         let taken = |occupant: &Occupant| occupant.nick == entry.nick && occupant.bot != from;
         let refused = if self.banned.contains(&account) {
             Some((C::Forbidden, "auth"))
+        } else if old.is_none() && self.password.is_some() && self.password != entry.password {
+            Some((C::NotAuthorized, "auth"))
         } else if self.occupants.iter().any(taken) {
             Some((C::Conflict, "cancel"))
-        } else if old.is_none() && self.occupants.len() >= most as usize {
+        } else if old.is_none() && self.occupants.len() >= target.occupants_max as usize {
             Some((C::ServiceUnavailable, "wait"))
         } else {
             None
@@ -101,7 +131,7 @@ impl Room {
         if let Some(old) = old {
             self.rename(old, entry, ctx);
         }
-        self.admit(from, account, entry, ctx);
+        self.admit(from, account, entry, target, ctx);
     }
 
     /// The occupant of the old nick is gone, for those who hear it (XEP-0045 section 7.6).
@@ -117,7 +147,14 @@ impl Room {
         self.occupants[old].nick = entry.nick.clone();
     }
 
-    fn admit(&mut self, bot: BotId, account: u64, entry: &Entry, ctx: &mut Ctx<'_, XmppTarget>) {
+    fn admit(
+        &mut self,
+        bot: BotId,
+        account: u64,
+        entry: &Entry,
+        target: &XmppTarget,
+        ctx: &mut Ctx<'_, XmppTarget>,
+    ) {
         let mut bytes = Vec::new();
         let (place, first, known) = match self.place(bot) {
             Some(place) => (place, false, true),
@@ -139,6 +176,8 @@ impl Room {
         let statuses = if first { &statuses[..] } else { &statuses[..1] };
         self.presence(occupant, None, statuses, "").write(&entry.address, &mut bytes);
         if !known {
+            let (whom, when) = ((&*self.address, &*entry.address), (target.began, ctx.now));
+            self.history.write(entry.history, whom, when, &mut bytes);
             match &self.subject {
                 Some(subject) => subject.write(&entry.address, &mut bytes),
                 None => self.no_subject().write(&entry.address, &mut bytes),
@@ -168,8 +207,10 @@ impl Room {
                     Vec::with_capacity(stanza.element().source().len() + from.len() + 8);
                 let at = server::readdress(stanza, &from, &mut bytes);
                 let parcel = Parcel::to_anybody(bytes, at);
-                if stanza.subject().is_some() && stanza.body().is_none() {
-                    self.subject = Some(parcel.clone());
+                match (stanza.body().is_some(), stanza.subject().is_some()) {
+                    (true, _) => self.history.keep(ctx.now, parcel.clone()),
+                    (false, true) => self.subject = Some(parcel.clone()),
+                    (false, false) => {}
                 }
                 ctx.publish(self.group, Mail::Said(parcel));
             }
@@ -206,7 +247,7 @@ impl Room {
         let order = stanza.kind() == Kind::Set;
         let mut bytes = Vec::new();
         let orders = within(namespace::MUC_OWNER) || within(MUC_ADMIN);
-        let mut over = false;
+        let (mut over, mut changed) = (false, false);
         if payload.is_some_and(|ping| ping.is("ping", namespace::PING)) {
             server::answer(stanza, &mut bytes, |_| {});
         } else if within(DISCO) {
@@ -219,19 +260,32 @@ impl Room {
             if let Some(item) = child("item") {
                 self.order(item.attributes(["nick", "jid", "role", "affiliation"]), ctx);
             }
+            if let Some(password) = payload.and_then(|query| form::password(&query)) {
+                changed = self.password != password;
+                self.password = password;
+            }
             server::answer(stanza, &mut bytes, |_| {});
         } else if orders {
-            server::answer(stanza, &mut bytes, |out| {
-                out.extend_from_slice(b"<query xmlns='http://jabber.org/protocol/muc#owner'>");
-                out.extend_from_slice(b"<x xmlns='jabber:x:data' type='form'/></query>");
-            });
+            server::answer(stanza, &mut bytes, |out| form::write(self.password.as_deref(), out));
         } else {
             server::refuse(stanza, StanzaCondition::ServiceUnavailable, &mut bytes);
         }
         ctx.send_to(asking, Mail::ToOne(Parcel::whole(bytes)));
+        if changed {
+            ctx.publish(self.group, Mail::Said(self.reconfigured()));
+        }
         if over {
             self.destroy(ctx);
         }
+    }
+
+    /// What all are told of a new configuration (XEP-0045 section 10.2.1).
+    fn reconfigured(&self) -> Arc<Parcel> {
+        let mut bytes = b"<message type='groupchat'".to_vec();
+        push_attribute("from", &self.address, &mut bytes);
+        bytes.extend_from_slice(b"><x xmlns='http://jabber.org/protocol/muc#user'>");
+        bytes.extend_from_slice(b"<status code='104'/></x></message>");
+        Parcel::back(bytes)
     }
 
     /// Kicks a nick or bans an account (XEP-0045 sections 8.2 and 9.1).
@@ -264,7 +318,6 @@ impl Room {
             let own = Parcel::back(bytes);
             ctx.send_to(occupant.bot, Mail::Over(self.group, own));
         }
-        self.subject = None;
     }
 
     /// The presence of an occupant (XEP-0045 section 7.2.2).

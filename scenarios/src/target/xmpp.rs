@@ -57,6 +57,8 @@ pub struct Service {
     pub registration: bool,
     /// Occupants of one room.
     pub occupants_max: u32,
+    /// The time of day at which it begins, since 1970: what rooms tell of earlier carries it.
+    pub began: Duration,
     /// What it does wrong, on purpose.
     pub meddling: Meddling,
 }
@@ -69,6 +71,7 @@ impl Default for Service {
             starttls: Starttls::Off,
             registration: true,
             occupants_max: 10_000,
+            began: Duration::ZERO,
             meddling: Meddling::default(),
         }
     }
@@ -94,7 +97,8 @@ pub struct Meddling {
 pub struct XmppTarget {
     domain: Arc<Domain>,
     rooms: String,
-    occupants_max: u32,
+    pub(super) occupants_max: u32,
+    pub(super) began: Duration,
     meddling: Meddling,
     /// Where the listening bots listen, in the order of their ids.
     listen: Vec<SocketAddr>,
@@ -138,6 +142,7 @@ impl XmppTarget {
             domain: Arc::new(domain),
             rooms: format!("conference.{}", service.domain),
             occupants_max: service.occupants_max,
+            began: service.began,
             meddling: service.meddling,
             listen: plan.endpoints.iter().map(|endpoint| endpoint.address).collect(),
             first_id: plan.first_id,
@@ -224,7 +229,7 @@ impl Scenario for XmppTarget {
     fn on_mail(&self, tenant: &mut Tenant, letter: &Letter<Mail>, ctx: &mut Ctx<'_, Self>) {
         match &mut tenant.0 {
             Part::Listener(switchboard) => switchboard.hear(letter.from, &letter.body, self, ctx),
-            Part::Room(room) => room.hear(letter.from, &letter.body, ctx, self.occupants_max),
+            Part::Room(room) => room.hear(letter.from, &letter.body, self, ctx),
             Part::Guest(guest) => self.heard(guest, letter, ctx),
         }
     }

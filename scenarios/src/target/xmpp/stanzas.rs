@@ -7,7 +7,7 @@ use densebots_protocols::xmpp::{Kind, Stanza, StanzaCondition, namespace, server
 
 use super::super::guest::{Guest, Place, Presence};
 use super::super::parcel::{Entry, Mail, Parcel, Routed, Word};
-use super::super::room::{DISCO, ROOM_IDENTITY};
+use super::super::room::{DISCO, ROOM_IDENTITY, Wish, password};
 use super::super::roster::bare_presence;
 use super::super::switchboard::numbers;
 use super::{XmppTarget, answer, back, write};
@@ -143,7 +143,7 @@ impl XmppTarget {
         let question = matches!(kind, Kind::Get | Kind::Set);
         match (stanza.element().name(), place) {
             ("presence", _) if kind == Kind::Available => match nick.filter(|_| to_one) {
-                Some(nick) => self.enter(guest, group, room, nick, ctx),
+                Some(nick) => self.enter(guest, group, (room, nick), stanza, ctx),
                 None => back(stanza, StanzaCondition::JidMalformed, ctx),
             },
             ("presence", Some(place)) if place.state == Presence::Waiting => {
@@ -176,12 +176,14 @@ impl XmppTarget {
         &self,
         guest: &mut Guest,
         group: GroupId,
-        room: &str,
-        nick: &str,
+        (room, nick): (&str, &str),
+        presence: &Stanza<'_>,
         ctx: &mut Ctx<'_, Self>,
     ) {
         let address = guest.address.clone().unwrap_or_default();
-        let entry = Arc::new(Entry { room: room.into(), nick: nick.into(), address });
+        let (password, history) = (password(presence), Wish::of(presence));
+        let (room, nick) = (room.into(), nick.into());
+        let entry = Arc::new(Entry { room, nick, address, password, history });
         match guest.place(group).map(|place| *place) {
             Some(Place { keeper, state: Presence::Inside | Presence::Asking, .. }) => {
                 ctx.send_to(keeper, Mail::Enter(entry));
