@@ -6,6 +6,8 @@
 mod echoes;
 #[path = "chats/meddled.rs"]
 mod meddled;
+#[path = "chats/resumed.rs"]
+mod resumed;
 #[path = "chats/world.rs"]
 mod world;
 
