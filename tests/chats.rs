@@ -4,6 +4,8 @@
 
 #[path = "chats/echoes.rs"]
 mod echoes;
+#[path = "chats/elsewhere.rs"]
+mod elsewhere;
 #[path = "chats/meddled.rs"]
 mod meddled;
 #[path = "chats/resumed.rs"]
