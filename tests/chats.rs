@@ -7,10 +7,14 @@
 
 #[path = "chats/echoes.rs"]
 mod echoes;
+#[path = "chats/elsewhere.rs"]
+mod elsewhere;
 #[path = "chats/ends.rs"]
 mod ends;
 #[path = "chats/meddled.rs"]
 mod meddled;
+#[path = "chats/resumed.rs"]
+mod resumed;
 #[path = "chats/world.rs"]
 mod world;
 

@@ -22,7 +22,9 @@ use crate::links::NONE;
 use crate::metrics::Op;
 use crate::time::Time;
 
+mod flight;
 mod ids;
+pub(crate) use flight::Flight;
 use ids::Ids;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +100,8 @@ pub enum Role {
 pub(crate) enum Kind {
     Planned,
     Accepted,
+    /// Accepted, and does not end with its last link.
+    Resident,
     Keeper,
 }
 
@@ -122,6 +126,8 @@ pub(crate) struct Cold {
     pub(crate) groups: Vec<GroupId>,
     /// The address of its own that it dialled last: the one a redial is for.
     pub(crate) redial: Option<std::net::SocketAddr>,
+    /// Where the next redial goes instead, once.
+    pub(crate) detour: Option<std::net::SocketAddr>,
     /// Addresses of its own whose dials wait for a place.
     pub(crate) dials: Vec<std::net::SocketAddr>,
     /// The last loss of an open link it has not recovered from.
@@ -130,36 +136,9 @@ pub(crate) struct Cold {
 
 impl Cold {
     fn is_idle(&self) -> bool {
-        let Cold { ops, groups, redial, dials, lost } = self;
+        let Cold { ops, groups, redial, detour, dials, lost } = self;
         let empty = ops.is_empty() && groups.is_empty() && dials.is_empty();
-        empty && redial.is_none() && lost.is_none()
-    }
-}
-
-/// An op in flight.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Flight {
-    pub(crate) op: Op,
-    /// Which of several of the same name; 0 where there is no need to tell them apart.
-    pub(crate) nth: u16,
-    /// How long it may take, from `due`, in milliseconds.
-    pub(crate) patience_ms: u32,
-    /// When it was meant to begin. `Time::NEVER`: no op is in flight.
-    pub(crate) due: Time,
-    /// When its bytes were handed to the system; `Time::NEVER` until they are.
-    pub(crate) flushed: Time,
-}
-
-impl Flight {
-    pub(crate) const NONE: Flight =
-        Flight { op: Op(0), nth: 0, patience_ms: 0, due: Time::NEVER, flushed: Time::NEVER };
-
-    pub(crate) fn is_some(&self) -> bool {
-        self.due != Time::NEVER
-    }
-
-    pub(crate) fn deadline(&self) -> Time {
-        self.due + std::time::Duration::from_millis(u64::from(self.patience_ms))
+        empty && redial.is_none() && detour.is_none() && lost.is_none()
     }
 }
 

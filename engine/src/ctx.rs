@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bots::{Core, Flight};
+use crate::bots::{Core, Flight, Kind};
 use crate::dice::Rng;
 use crate::flush::Out;
 use crate::groups::GroupId;
@@ -59,6 +59,7 @@ pub(crate) enum Wish {
     Redial,
     Listen(SocketAddr),
     Close(Link),
+    Lose(Link, &'static str),
     Ready,
     LeaveWhenIdle,
     Quit(Outcome),
@@ -150,6 +151,24 @@ impl<S: Scenario> Ctx<'_, S> {
     /// [`Role::Accepted`]: crate::Role::Accepted
     pub fn listen(&mut self, at: SocketAddr) {
         self.desk.wishes.push_back(Wish::Listen(at));
+    }
+
+    /// Where the next [`Ctx::redial`] goes instead, once: to an address that the target named.
+    pub fn detour(&mut self, address: SocketAddr) {
+        self.core.cold.get_or_insert_default().detour = Some(address);
+    }
+
+    /// Loses a link of this bot on purpose, and says why in the report.
+    pub fn lose(&mut self, link: Link, why: &'static str) {
+        self.desk.wishes.push_back(Wish::Lose(link, why));
+    }
+
+    /// From now on this bot stays when its last link is gone, until it quits. Without this wish a
+    /// bot that was accepted ends with its last link; others stay anyway.
+    pub fn outlive_links(&mut self) {
+        if self.core.kind == Kind::Accepted {
+            self.core.kind = Kind::Resident;
+        }
     }
 
     /// Ends a link of this bot once its last bytes are sent.

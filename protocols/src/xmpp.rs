@@ -149,8 +149,9 @@ enum State {
     Online,
     /// Online, and what was sent and received is counted (XEP-0198).
     Managed(Box<Managed>),
-    /// The server ended the stream for this reason.
-    Ending(StreamCondition),
+    /// The server ended the stream for this reason. If that was a login that should have gone on
+    /// with another stream, that one can still be gone on with.
+    Ending(StreamCondition, Option<Box<Resumption>>),
 }
 
 impl Xmpp {
@@ -196,10 +197,13 @@ impl Xmpp {
     }
 
     /// What is needed to go on with this stream after its connection was lost (XEP-0198 section
-    /// 5), if that was agreed on. The session is of no more use for it afterwards.
+    /// 5), if that was agreed on; or with the one that this login was to go on with, as long as
+    /// the server has not refused. The session is of no more use for it afterwards.
     pub fn take_resumption(&mut self) -> Option<Resumption> {
         match &mut self.state {
             State::Managed(managed) if !self.closed => managed.resumption(),
+            State::Login(login) => login.take_resumption(),
+            State::Ending(_, resumption) => resumption.take().map(|resumption| *resumption),
             _ => None,
         }
     }
@@ -250,7 +254,9 @@ impl Session for Xmpp {
             Frame::Partial => {
                 (self.framer, self.scanned) = (framer, window as u32); // at most the limit
                 return match self.state {
-                    State::Ending(condition) if ended => Err(Violation { rule: condition.rule() }),
+                    State::Ending(condition, _) if ended => {
+                        Err(Violation { rule: condition.rule() })
+                    }
                     _ if ended && !framer.is_between() => Err(CUT),
                     State::Login(ref login) if ended && !login.is_done() => Err(CUT_LOGIN),
                     _ => Ok(Step::Partial),

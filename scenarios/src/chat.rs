@@ -8,13 +8,14 @@
 
 use std::sync::Arc;
 
-use densebots_engine::{BotId, Ctx, Op, Plan, Scenario};
+use densebots_engine::{BotId, Ctx, Link, Op, Plan, Scenario};
 use densebots_protocols::xmpp::sasl::Choice;
 use densebots_protocols::xmpp::{
     Account, Event, Identity, Kind, Management, Phase, Resumption, Service, Stanza, Tls, Xmpp,
 };
 
 use crate::accounts::Accounts;
+use crate::elsewhere::{self, Causes, HOPS_MAX};
 use crate::{Parameter, SettingError, Settings};
 
 mod room;
@@ -116,6 +117,8 @@ pub struct Chat {
     accounts: Accounts,
     who: Who,
     first_id: u32,
+    /// Where bots were sent and could not go.
+    causes: Causes,
     /// The service of the rooms.
     pub muc: String,
     /// Begins resources and what else has to differ between runs.
@@ -134,6 +137,8 @@ enum Who {
 pub struct Stay {
     /// The op in flight beside [`LOGIN`].
     phase: Option<Op>,
+    /// How often in a row the service has sent the bot elsewhere.
+    hops: u8,
     resumption: Option<Box<Resumption>>,
 }
 
@@ -191,6 +196,7 @@ impl Chat {
             accounts,
             who,
             first_id: plan.first_id,
+            causes: Causes::default(),
             muc: or("muc", format!("conference.{domain}")),
             mark: or("resource", format!("run{:x}", plan.ledger.run)),
         })
@@ -264,6 +270,7 @@ impl Chat {
             }
             Event::Online { address } => {
                 enter(stay, None, ctx);
+                stay.hops = 0;
                 ctx.end(LOGIN);
                 if address.is_none() {
                     return Told::Resumed;
@@ -278,7 +285,32 @@ impl Chat {
                 ctx.end(PRESENCE);
                 Told::Along
             }
+            Event::StreamError(error) => {
+                if let (Some(host), Some(link)) = (error.other_host(), ctx.link) {
+                    self.sent_to(&host, link, stay, ctx);
+                }
+                Told::Other
+            }
             _ => Told::Other,
+        }
+    }
+
+    /// The service sends the bot elsewhere, and ends the stream: the next dial goes there, or the
+    /// loss names the place.
+    fn sent_to<S: Scenario>(&self, host: &str, link: Link, stay: &mut Stay, ctx: &mut Ctx<'_, S>) {
+        stay.hops += 1;
+        match elsewhere::place(host, &ctx.plan().endpoints) {
+            Some(at) if stay.hops <= HOPS_MAX => ctx.detour(at),
+            place => {
+                stay.hops = 0; // the next dial begins anew
+                ctx.lose(
+                    link,
+                    match place {
+                        Some(_) => "sent from host to host without end (see-other-host)",
+                        None => self.causes.of(host),
+                    },
+                );
+            }
         }
     }
 

@@ -16,6 +16,7 @@ pub mod accounts;
 pub mod chat;
 pub mod echo;
 pub mod echobot;
+mod elsewhere;
 pub mod idle;
 pub mod jumper;
 pub mod login_storm;

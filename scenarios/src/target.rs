@@ -9,6 +9,7 @@ use densebots_engine::{BotId, Ctx, GroupId, Letter, Link, Lost, Plan, Rng, Role,
 use densebots_protocols::line::{Framing, Line};
 
 mod guest;
+mod lasting;
 mod parcel;
 mod people;
 mod room;
@@ -16,7 +17,7 @@ mod roster;
 mod switchboard;
 pub mod xmpp;
 
-pub use parcel::{Entry, Mail, Parcel, Routed, Word};
+pub use parcel::{Claim, Entry, Mail, Parcel, Routed, Wired, Word};
 pub use people::Admission;
 
 /// The longest line a room takes.

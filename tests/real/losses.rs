@@ -83,7 +83,6 @@ fn all_come_back_to_a_server_that_restarts() {
 }
 
 #[test]
-#[ignore = "one of twenty streams logs in anew instead; it is not known yet why"]
 fn streams_are_resumed_over_a_new_wire_and_owe_every_message() {
     at_both(|server| {
         accounts(server, "wire", BOTS);

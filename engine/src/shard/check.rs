@@ -59,7 +59,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         for core in self.bots.cores() {
             match core.kind {
                 Kind::Planned => *found.count(core.state) += 1,
-                Kind::Accepted => accepted += 1,
+                Kind::Accepted | Kind::Resident => accepted += 1,
                 Kind::Keeper => {}
             }
         }

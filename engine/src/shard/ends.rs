@@ -46,8 +46,8 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             scenario.on_lost(bot, link, &lost, ctx);
         });
         self.settle(bot);
-        let left = self.bots.same(bot, generation).map(|slot| slot.core.links);
-        if kind == Kind::Accepted && left == Some(NONE) {
+        let left = self.bots.same(bot, generation).map(|slot| (slot.core.kind, slot.core.links));
+        if left == Some((Kind::Accepted, NONE)) {
             self.end(bot, Outcome::Done, false);
         }
     }
@@ -166,7 +166,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                     Outcome::Failed(_) => population.failed += 1,
                 }
             }
-            Kind::Accepted => self.desk.meter.accepted -= 1,
+            Kind::Accepted | Kind::Resident => self.desk.meter.accepted -= 1,
             Kind::Keeper => {}
         }
         let slot = self.bots.remove(key);

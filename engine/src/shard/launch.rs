@@ -119,7 +119,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             _ => None,
         };
         let to = own.or_else(|| endpoint.map(|nth| plan.endpoints[nth].address));
-        let endpoint = if own.is_some() { None } else { endpoint };
+        let endpoint = match own {
+            Some(at) => plan.endpoints.iter().position(|endpoint| endpoint.address == at),
+            None => endpoint,
+        };
         let until = self.now + plan.connect_timeout;
         if core.state == State::Online {
             // One more link: what the alarm is for stays, it looks at dials too.

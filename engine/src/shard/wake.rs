@@ -72,8 +72,13 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         match purpose {
             Alarm::Nothing => {}
             Alarm::Redial => {
-                let to = self.bots.at(key).core.cold.as_ref().and_then(|cold| cold.redial);
-                self.queue_dial(key, to);
+                let cold = self.bots.at(key).core.cold.as_mut();
+                let (usual, detour) =
+                    cold.map_or((None, None), |cold| (cold.redial, cold.detour.take()));
+                self.queue_dial(key, detour.or(usual));
+                if let Some(cold) = &mut self.bots.at(key).core.cold {
+                    cold.redial = usual; // the next one is where it always was
+                }
             }
             Alarm::Attempt => self.give_up_attempt(key),
             Alarm::Liveness => self.check_liveness(key),

@@ -3,7 +3,7 @@
 use super::{LISTENER, Life, Listener, Note, Shard};
 use crate::bots::{Alarm, Kind, State};
 use crate::ctx::{Outcome, Wish};
-use crate::links::{LinkState, NONE};
+use crate::links::{Cause, LinkState, Lost, NONE};
 use crate::net::{Net, Token};
 use crate::scenario::Scenario;
 use crate::time::Time;
@@ -35,6 +35,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 if self.desk.links.get(link).is_some_and(|slot| slot.bot == key) {
                     self.part_with_link(link.key);
                     self.parted(key);
+                }
+            }
+            Wish::Lose(link, why) => {
+                if self.desk.links.get(link).is_some_and(|slot| slot.bot == key) {
+                    self.lose(link.key, Lost::new(Cause::Scenario, why));
                 }
             }
             Wish::Ready => self.ready(key),

@@ -60,7 +60,10 @@ pub(super) struct Login {
     offered: Offered,
     /// The address, once it is bound and as long as something else is missing.
     address: Box<str>,
+    /// The stream to go on with, until the server has gone on with it or refused.
     resumption: Option<Resumption>,
+    /// The server's count of it is impossible: it is not to be asked again.
+    miscounted: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,6 +122,7 @@ impl Login {
             offered: Offered::default(),
             address: Box::default(),
             resumption: None,
+            miscounted: false,
         }
     }
 
@@ -128,6 +132,11 @@ impl Login {
 
     pub(super) fn registering(account: Account) -> Self {
         Self { purpose: Purpose::Register, ..Self::new(account) }
+    }
+
+    /// The stream that is still to be gone on with.
+    pub(super) fn take_resumption(&mut self) -> Option<Resumption> {
+        self.resumption.take_if(|_| !self.miscounted)
     }
 
     pub(super) fn longest(&self) -> u32 {
@@ -200,7 +209,9 @@ impl Login {
             Wait::Registration => self.registered(&element),
             Wait::Resumed if element.is("resumed", namespace::MANAGEMENT) => {
                 let resumption = self.resumption.as_mut().ok_or(OUT_OF_TURN)?;
-                let managed = Managed::resumed(resumption, &element)?;
+                let managed = Managed::resumed(resumption, &element);
+                self.miscounted = managed.is_err();
+                let managed = managed?;
                 Ok(Move::Online { address: None, managed: Some(Box::new(managed)) })
             }
             Wait::Resumed if element.is("failed", namespace::MANAGEMENT) => {

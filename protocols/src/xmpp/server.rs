@@ -1,12 +1,12 @@
-//! XMPP for the side that accepts: what a server says to a bot until the bot has an address, and
-//! the answers that need nobody else.
+//! XMPP for the side that accepts: what a server says to a bot until the bot has an address.
 //!
-//! In scope: streams, STARTTLS, SASL, registration (XEP-0077) before the login, binding, stream
-//! management without resumption (XEP-0198), pings (XEP-0199). What is said follows Prosody and
+//! In scope: streams, STARTTLS, SASL, registration (XEP-0077) before the login, binding, the words
+//! of stream management (XEP-0198) and its counts ([`Managed`]). What is said follows Prosody and
 //! ejabberd.
-//! Out of scope: where stanzas go. They are handed out as they came, and [`readdress`], [`answer`]
-//! and [`refuse`] write what is made of them.
+//! Out of scope: where stanzas go, and whose streams are resumed. Stanzas are handed out as they
+//! came, and [`readdress`], [`answer`] and [`refuse`] write what is made of them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::sasl::{Accounts, Offer};
@@ -15,12 +15,14 @@ use crate::xml::{Element, Frame, Framer, end_of_stream, push_attribute};
 use crate::{Session, Step, Stream, Violation};
 
 mod login;
+mod managed;
 #[cfg(test)]
 mod tests;
 mod write;
 
 use login::{Login, Next};
-pub use write::{answer, readdress, refuse};
+pub use managed::{Managed, UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MAX};
+pub use write::{answer, enabled, readdress, refuse, unmanaged};
 
 // One lies in every link, a hundred thousand times.
 const _: () = assert!(size_of::<Hosted>() <= 32);
@@ -74,16 +76,25 @@ pub trait Directory: Accounts + Send + Sync {
 }
 
 /// What a peer said.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// It has an address ([`Hosted::take_address`]) and is a user from now on.
     Bound,
+    /// It does not want an address but its stream of this name, of which so many stanzas have come
+    /// (XEP-0198 section 5). To be answered by [`Hosted::resume`] or [`Hosted::refuse_resumption`].
+    Resume(Cow<'a, str>, u32),
     /// A message.
     Message(Stanza<'a>),
     /// A presence.
     Presence(Stanza<'a>),
-    /// A question, an order or an answer, but those that the session answers itself.
+    /// A question, an order or an answer.
     Iq(Stanza<'a>),
+    /// It wants stanzas to be counted from here on, and its stream to be resumable, if it says so.
+    Enable(bool),
+    /// How many of its stanzas have come?
+    Ask,
+    /// So many have come to it.
+    Acknowledged(u32),
     /// The stream is over: for this reason if it is ours (RFC 6120 section 4.9.3), which has been
     /// said. The link is to be closed.
     Ended(Option<&'static str>),
@@ -93,8 +104,11 @@ pub enum Event<'a> {
 ///
 /// ```text
 ///   Login (see its own diagram) --bound--> Serving --</stream:stream>--> Over
-///     |                                      |                            ^
-///     +--------------- fault ----------------+----------------------------+
+///    |  ^                                   ^  |                          ^
+///    |  | refused                           |  |                          |
+///    +--+----> Resuming ------ granted -----+  |                          |
+///    |            |                            |                          |
+///    +------------+---------- fault -----------+--------------------------+
 /// ```
 pub struct Hosted {
     domain: Arc<Domain>,
@@ -102,17 +116,15 @@ pub struct Hosted {
     login: Option<Box<Login>>,
     /// How many bytes at the front of the input the framer has seen.
     scanned: u32,
-    /// Stanzas that came since they are counted (XEP-0198 section 4).
-    received: u32,
     framer: Framer,
     state: State,
-    managed: bool,
     closed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     Login,
+    Resuming,
     Serving,
     Over,
 }
@@ -124,10 +136,8 @@ impl Hosted {
             domain,
             login: Some(Box::default()),
             scanned: 0,
-            received: 0,
             framer: Framer::new(),
             state: State::Login,
-            managed: false,
             closed: false,
         }
     }
@@ -136,6 +146,28 @@ impl Hosted {
     pub fn take_address(&mut self) -> Option<Box<str>> {
         let login = self.login.take_if(|_| self.state == State::Serving);
         login.map(|login| login.into_address())
+    }
+
+    /// The bare address of a peer that has logged in and has no full one.
+    pub fn account(&self) -> Option<String> {
+        let login = self.login.as_ref().filter(|login| login.is_binding())?;
+        Some(format!("{}@{}", login.account(), self.domain.name))
+    }
+
+    /// The stream that the peer wants to go on with does so over this link. What says so and the
+    /// stanzas that did not come are the caller's to write ([`Managed::resume`]).
+    pub fn resume(&mut self) {
+        if self.state == State::Resuming {
+            (self.state, self.login) = (State::Serving, None);
+        }
+    }
+
+    /// The stream that the peer wants to go on with is not there: it can ask for an address.
+    pub fn refuse_resumption(&mut self, out: &mut Vec<u8>) {
+        if self.state == State::Resuming {
+            self.state = State::Login;
+            unmanaged(StanzaCondition::ItemNotFound, out);
+        }
     }
 
     /// Ends the stream for a reason (RFC 6120 section 4.9.3). The link is to be closed behind it.
@@ -189,9 +221,13 @@ impl Hosted {
             (_, Some(login)) => {
                 let element = Element::parse(bytes, namespace::STANZAS)?;
                 element.verify()?;
+                if login.is_binding() && element.is("resume", namespace::MANAGEMENT) {
+                    return Ok(self.asked_to_resume(&element, used, out));
+                }
                 let next = login.stanza(element, &self.domain, out);
                 Ok(self.go(next, used, out))
             }
+            _ if self.state == State::Resuming => Ok(self.fault(used, "not-authorized", out)),
             _ => self.stanza(Element::parse(bytes, namespace::STANZAS)?, used, out),
         }
     }
@@ -226,53 +262,48 @@ impl Hosted {
         element.verify()?;
         let stanza = Stanza(element);
         let event = match (element.namespace(), element.name()) {
-            (namespace::MANAGEMENT, name) => {
-                self.manage(name, out);
-                return Ok(Step::Quiet(used));
-            }
             (namespace::STANZAS, "message") => Event::Message(stanza),
             (namespace::STANZAS, "presence") => Event::Presence(stanza),
             (namespace::STANZAS, "iq") => Event::Iq(stanza),
+            (namespace::MANAGEMENT, "enable") => {
+                Event::Enable(matches!(element.attribute("resume").as_deref(), Some("true" | "1")))
+            }
+            (namespace::MANAGEMENT, "r") => Event::Ask,
+            (namespace::MANAGEMENT, "a") => match count(&element) {
+                Some(count) => Event::Acknowledged(count),
+                None => return Ok(self.fault(used, "undefined-condition", out)),
+            },
+            (namespace::MANAGEMENT, _) => {
+                unmanaged(StanzaCondition::UnexpectedRequest, out);
+                return Ok(Step::Quiet(used));
+            }
             _ => return Ok(self.fault(used, "unsupported-stanza-type", out)),
         };
-        self.received = self.received.wrapping_add(1);
-        if matches!(event, Event::Iq(_)) && self.answered(&stanza, out) {
-            return Ok(Step::Quiet(used));
-        }
         Ok(Step::Event(used, event))
     }
 
-    /// Questions that the server itself answers to everybody in the same way.
-    fn answered(&self, stanza: &Stanza<'_>, out: &mut Vec<u8>) -> bool {
-        let [kind, to] = stanza.element().attributes(["type", "to"]);
-        let to_server = to.is_none_or(|to| to == *self.domain.name);
-        let asked = matches!(kind.as_deref(), Some("get" | "set"));
-        let Some(payload) = stanza.payload().filter(|_| to_server && asked) else { return false };
-        let answered =
-            payload.is("ping", namespace::PING) || payload.is("session", namespace::SESSION);
-        if answered {
-            answer(stanza, out, |_| {});
+    fn asked_to_resume<'a>(
+        &mut self,
+        element: &Element<'a>,
+        used: usize,
+        out: &mut Vec<u8>,
+    ) -> Step<Event<'a>> {
+        match (element.attribute("previd"), count(element)) {
+            (Some(previous), Some(count)) => {
+                self.state = State::Resuming;
+                Step::Event(used, Event::Resume(previous, count))
+            }
+            _ => {
+                unmanaged(StanzaCondition::BadRequest, out);
+                Step::Quiet(used)
+            }
         }
-        answered
     }
+}
 
-    /// Stream management (XEP-0198) without resumption.
-    fn manage(&mut self, name: &str, out: &mut Vec<u8>) {
-        match name {
-            "enable" if !self.managed => {
-                (self.managed, self.received) = (true, 0);
-                write::empty("enabled", namespace::MANAGEMENT, out);
-            }
-            "r" if self.managed => {
-                let received = self.received;
-                out.extend_from_slice(
-                    format!("<a xmlns='urn:xmpp:sm:3' h='{received}'/>").as_bytes(),
-                );
-            }
-            "a" => {} // nothing is kept that it could free
-            _ => write::failed(name == "resume", out),
-        }
-    }
+/// How many stanzas have come, as the peer says.
+fn count(element: &Element<'_>) -> Option<u32> {
+    element.attribute("h")?.parse().ok()
 }
 
 impl Session for Hosted {

@@ -1,4 +1,5 @@
 mod faults;
+mod managed;
 mod online;
 mod transcripts;
 

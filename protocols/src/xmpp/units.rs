@@ -24,7 +24,7 @@ impl Xmpp {
         let bytes = &input[..used];
         match (frame, &mut self.state) {
             (Frame::KeepAlive(_), _) => Ok(Step::Quiet(used)),
-            (_, State::Ending(condition)) => Err(Violation { rule: condition.rule() }),
+            (_, State::Ending(condition, _)) => Err(Violation { rule: condition.rule() }),
             (Frame::Opened(_), State::Login(login)) => {
                 login.header(Element::header(bytes)?)?;
                 Ok(Step::Quiet(used))
@@ -174,7 +174,11 @@ impl Xmpp {
     ) -> Step<Event<'a>> {
         let error = StreamError(element);
         self.end(out);
-        self.state = State::Ending(error.condition());
+        let resumption = match &mut self.state {
+            State::Login(login) => login.take_resumption().map(Box::new),
+            _ => None, // what is closed for a reason is over (XEP-0198 section 5)
+        };
+        self.state = State::Ending(error.condition(), resumption);
         Step::Event(used, Event::StreamError(error))
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use densebots_engine::{BotId, GroupId};
 
+use super::lasting::{Lasting, Wire};
 use super::parcel::{Entry, Parcel};
 
 /// One accepted connection.
@@ -26,6 +27,7 @@ struct More {
     /// Rooms it wants to be in.
     entries: Vec<(GroupId, Arc<Entry>)>,
     held: Option<Held>,
+    lasting: Option<Box<Lasting>>,
 }
 
 /// A message that a meddling target holds back.
@@ -121,10 +123,33 @@ impl Guest {
         Some(held.parcel)
     }
 
+    /// Its stanzas are counted from now on.
+    pub(super) fn last(&mut self, lasting: Lasting) {
+        self.more.get_or_insert_default().lasting = Some(Box::new(lasting));
+    }
+
+    /// The counts of its stanzas, if it wants any.
+    pub(super) fn lasting(&mut self) -> Option<&mut Lasting> {
+        self.more.as_mut()?.lasting.as_deref_mut()
+    }
+
+    /// They are of no more use.
+    pub(super) fn take_lasting(&mut self) -> Option<Box<Lasting>> {
+        self.more.as_mut()?.lasting.take()
+    }
+
+    /// Whether its link is lost and it may come back.
+    pub(super) fn is_away(&self) -> bool {
+        let lasting = self.more.as_ref().and_then(|more| more.lasting.as_ref());
+        lasting.is_some_and(|lasting| lasting.wire == Wire::Lost)
+    }
+
     /// Idle owns nothing.
     fn tidy(&mut self) {
         self.more.take_if(|more| {
-            more.places.is_empty() && more.entries.is_empty() && more.held.is_none()
+            let More { places, entries, held, lasting } = &**more;
+            let nothing = places.is_empty() && entries.is_empty();
+            nothing && held.is_none() && lasting.is_none()
         });
     }
 }

@@ -111,6 +111,36 @@ pub struct Word {
     pub(super) presence: Option<Arc<Parcel>>,
 }
 
+/// A user wants to go on with its stream over another link (XEP-0198 section 5).
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Whose it is.
+    pub(super) account: u64,
+    /// Who has had it so far.
+    pub(super) guest: BotId,
+    /// What only that one and the user know.
+    pub(super) secret: u64,
+    /// How many stanzas have come to the user.
+    pub(super) heard: u32,
+    /// Who has the other link.
+    pub(super) wire: BotId,
+}
+
+/// What comes over the wire of a user.
+#[derive(Clone, Debug)]
+pub enum Wired {
+    /// A stanza.
+    Stanza(Arc<Parcel>),
+    /// A question: how many stanzas have come?
+    Ask,
+    /// So many have come to the user.
+    Heard(u32),
+    /// The stream is closed.
+    Over,
+    /// The link is lost.
+    Lost,
+}
+
 /// What the target's bots tell each other.
 #[derive(Clone, Debug)]
 pub enum Mail {
@@ -191,4 +221,18 @@ pub enum Mail {
     Nobody(Arc<Routed>),
     /// A switchboard: somebody else has your address now.
     Replaced,
+    /// To the switchboard of the account, and on to who has the stream.
+    Resume(Arc<Claim>),
+    /// The same way: who wanted that is gone.
+    Abandon(Arc<Claim>),
+    /// To who asked: it is yours to pass on. The first to be said.
+    Resumed(Arc<Parcel>),
+    /// To who asked: there is no such stream.
+    NotResumed,
+    /// To whose user this is.
+    Wired(Wired),
+    /// To a wire: this is to be said.
+    ToWire(Arc<Parcel>),
+    /// To a wire: the stream ends for this reason.
+    Unwired(&'static str),
 }

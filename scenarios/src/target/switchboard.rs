@@ -68,6 +68,15 @@ impl Switchboard {
                 }
             }
             Mail::Route(routed) => self.route(from, routed, ctx),
+            Mail::Resume(claim) | Mail::Abandon(claim) => {
+                let more = self.more.get(&claim.account).into_iter().flatten();
+                let mut seats = self.users.get(&claim.account).into_iter().chain(more);
+                if seats.any(|seat| seat.bot == claim.guest) {
+                    ctx.send_to(claim.guest, mail.clone());
+                } else {
+                    ctx.send_to(claim.wire, Mail::NotResumed);
+                }
+            }
             Mail::Says(word) => {
                 let seat = self.seats(numbers(&word.from).0).next().map(|seat| seat.bot);
                 self.rosters.says(word, seat, target, ctx);

@@ -11,6 +11,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use densebots_engine::{
@@ -22,7 +23,7 @@ use densebots_protocols::xmpp::server::{self, Domain, Event, Hosted, STANZA_MAX}
 use densebots_protocols::xmpp::{Kind, Stanza, StanzaCondition};
 
 use super::guest::Guest;
-use super::parcel::{Mail, Parcel};
+use super::parcel::{Mail, Parcel, Wired};
 use super::people::{Admission, People};
 use super::room::Room;
 use super::switchboard::{Switchboard, numbers};
@@ -31,6 +32,10 @@ mod letters;
 mod stanzas;
 #[cfg(test)]
 mod tests;
+mod wires;
+
+pub use wires::AWAY_MAX;
+use wires::Relay;
 
 /// Messages that were not delivered, on purpose.
 const DROPPED: Counter = Counter(0);
@@ -40,6 +45,10 @@ const DUPLICATED: Counter = Counter(1);
 const DELAYED: Counter = Counter(2);
 /// Messages that went out behind the next one, on purpose.
 const REORDERED: Counter = Counter(3);
+/// Streams that went on over another link.
+const RESUMED: Counter = Counter(4);
+/// Users whose link was lost and that did not come back in time.
+const WENT: Counter = Counter(5);
 
 /// How long a message waits for the next one, to go out behind it.
 const SWAP_MAX: Duration = Duration::from_secs(1);
@@ -103,14 +112,17 @@ pub struct XmppTarget {
     /// Where the listening bots listen, in the order of their ids.
     listen: Vec<SocketAddr>,
     first_id: u32,
+    /// Users whose link is lost and that may come back.
+    away: AtomicUsize,
 }
 
-/// A listener, a user or a room.
+/// A listener, a user, a wire to one, or a room.
 pub struct Tenant(Part);
 
 enum Part {
     Listener(Box<Switchboard>),
     Guest(Guest),
+    Relay(Relay),
     Room(Box<Room>),
 }
 
@@ -146,6 +158,7 @@ impl XmppTarget {
             meddling: service.meddling,
             listen: plan.endpoints.iter().map(|endpoint| endpoint.address).collect(),
             first_id: plan.first_id,
+            away: AtomicUsize::new(0),
         }
     }
 
@@ -174,7 +187,7 @@ impl Scenario for XmppTarget {
     type Mail = Mail;
 
     fn names(&self) -> Names {
-        let names = ["dropped", "duplicated", "delayed", "reordered"];
+        let names = ["dropped", "duplicated", "delayed", "reordered", "resumed", "went"];
         Names { counters: names.map(|name| format!("target.{name}")).to_vec(), ..Names::default() }
     }
 
@@ -207,7 +220,11 @@ impl Scenario for XmppTarget {
     fn on_open(&self, _: &mut Tenant, _: Link, _: &mut Ctx<'_, Self>) {}
 
     fn on_event(&self, tenant: &mut Tenant, event: Event<'_>, ctx: &mut Ctx<'_, Self>) {
-        let Part::Guest(guest) = &mut tenant.0 else { return };
+        let guest = match &mut tenant.0 {
+            Part::Guest(guest) => guest,
+            Part::Relay(relay) => return relay.pass_on(&event, self, ctx),
+            Part::Listener(_) | Part::Room(_) => return,
+        };
         match event {
             Event::Bound => {
                 let mut address = None;
@@ -216,12 +233,10 @@ impl Scenario for XmppTarget {
                 self.register(guest, true, ctx);
                 ctx.ready();
             }
-            Event::Message(stanza) | Event::Presence(stanza) | Event::Iq(stanza) => {
-                self.said(guest, &stanza, ctx);
-            }
-            Event::Ended(_) => {
-                self.register(guest, false, ctx);
-                ctx.quit();
+            Event::Resume(stream, heard) => self.ask_to_resume(tenant, &stream, heard, ctx),
+            event => {
+                self.hears(guest, &event, ctx);
+                self.end_if_broken(guest, ctx);
             }
         }
     }
@@ -230,15 +245,31 @@ impl Scenario for XmppTarget {
         match &mut tenant.0 {
             Part::Listener(switchboard) => switchboard.hear(letter.from, &letter.body, self, ctx),
             Part::Room(room) => room.hear(letter.from, &letter.body, self, ctx),
-            Part::Guest(guest) => self.heard(guest, letter, ctx),
+            Part::Relay(_) if matches!(letter.body, Mail::NotResumed) => {
+                self.resume_nothing(tenant, ctx);
+            }
+            Part::Relay(relay) => relay.hear(letter.from, &letter.body, ctx),
+            Part::Guest(guest) => {
+                self.heard(guest, letter, ctx);
+                self.end_if_broken(guest, ctx);
+            }
         }
     }
 
     fn on_wake(&self, tenant: &mut Tenant, ctx: &mut Ctx<'_, Self>) {
-        if let Part::Guest(guest) = &mut tenant.0
-            && let Some(parcel) = guest.release(true)
-        {
-            write(guest, &parcel, ctx);
+        match &mut tenant.0 {
+            Part::Guest(guest) if guest.is_away() => self.went(guest, ctx),
+            Part::Guest(guest) => {
+                if let Some(parcel) = guest.release(true) {
+                    write(guest, &parcel, ctx);
+                    self.end_if_broken(guest, ctx);
+                }
+            }
+            Part::Relay(relay) => {
+                self.let_go(relay, Wired::Lost, ctx);
+                self.resume_nothing(tenant, ctx);
+            }
+            Part::Listener(_) | Part::Room(_) => {}
         }
     }
 
@@ -253,25 +284,45 @@ impl Scenario for XmppTarget {
     }
 
     fn on_lost(&self, tenant: &mut Tenant, _: Link, _: &Lost, ctx: &mut Ctx<'_, Self>) {
-        if let Part::Guest(guest) = &mut tenant.0 {
-            self.register(guest, false, ctx);
+        match &mut tenant.0 {
+            Part::Guest(guest) => self.lost(guest, ctx),
+            Part::Relay(relay) => self.let_go(relay, Wired::Lost, ctx),
+            Part::Listener(_) | Part::Room(_) => {}
         }
     }
 }
 
-fn write(guest: &Guest, parcel: &Parcel, ctx: &mut Ctx<'_, XmppTarget>) {
-    if let Some(address) = &guest.address {
-        ctx.send(|_, out| parcel.write(address, out));
+/// Says stanzas to a user, wherever it is.
+fn say(guest: &mut Guest, ctx: &mut Ctx<'_, XmppTarget>, append: impl FnOnce(&mut Vec<u8>)) {
+    match guest.lasting() {
+        None => _ = ctx.send(|_, out| append(out)),
+        Some(lasting) => lasting.say(append, ctx),
     }
 }
 
-fn answer(stanza: &Stanza<'_>, ctx: &mut Ctx<'_, XmppTarget>, payload: impl FnOnce(&mut Vec<u8>)) {
-    ctx.send(|_, out| server::answer(stanza, out, payload));
+fn write(guest: &mut Guest, parcel: &Parcel, ctx: &mut Ctx<'_, XmppTarget>) {
+    let Some(address) = guest.address.take() else { return };
+    say(guest, ctx, |out| parcel.write(&address, out));
+    guest.address = Some(address);
+}
+
+fn answer(
+    guest: &mut Guest,
+    stanza: &Stanza<'_>,
+    ctx: &mut Ctx<'_, XmppTarget>,
+    payload: impl FnOnce(&mut Vec<u8>),
+) {
+    say(guest, ctx, |out| server::answer(stanza, out, payload));
 }
 
 /// Refuses a stanza, unless it is an answer itself.
-fn back(stanza: &Stanza<'_>, condition: StanzaCondition, ctx: &mut Ctx<'_, XmppTarget>) {
+fn back(
+    guest: &mut Guest,
+    stanza: &Stanza<'_>,
+    condition: StanzaCondition,
+    ctx: &mut Ctx<'_, XmppTarget>,
+) {
     if !matches!(stanza.kind(), Kind::Error | Kind::Result) {
-        ctx.send(|_, out| server::refuse(stanza, condition, out));
+        say(guest, ctx, |out| server::refuse(stanza, condition, out));
     }
 }

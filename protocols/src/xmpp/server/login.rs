@@ -66,6 +66,16 @@ impl Login {
         self.address
     }
 
+    /// Whether it has proved who it is, and an address is all that is missing.
+    pub(super) const fn is_binding(&self) -> bool {
+        matches!(self.stage, Stage::Binding)
+    }
+
+    /// Whose login it is.
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+
     /// The byte stream is up.
     pub(super) fn open(&mut self, stream: &Stream) {
         *self = Self { stream: *stream, failures: self.failures, ..Self::default() };

@@ -106,10 +106,13 @@ fn meet(account: Account, domain: Arc<Domain>, piece: usize) -> (Hosted, Xmpp, V
             Event::Message(stanza) | Event::Presence(stanza) | Event::Iq(stanza) => {
                 told.push(stanza.element().source().to_owned());
             }
-            Event::Ended(why) => told.push(format!("ended {why:?}")),
+            other => told.push(format!("{other:?}")),
         });
         let (heard, tls) = heard.expect("our own side speaks well");
         told.extend(heard);
+        if told.pop_if(|last| last == "Enable(false)").is_some() {
+            enabled(None, &mut down);
+        }
         if tls {
             hosted.open(&stream(true, true), &mut down);
         }
@@ -205,6 +208,7 @@ fn answered(domain: Arc<Domain>, said: &[&str]) -> (String, Vec<String>) {
                     stanza.element().name().to_owned()
                 }
                 Event::Ended(why) => format!("ended {}", why.unwrap_or_default()),
+                other => format!("{other:?}"),
             });
         });
         told.extend(heard.expect("a fault is said, not a violation").0);
@@ -223,29 +227,23 @@ const BIND: &str = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xm
 fn a_user_is_answered() {
     let login = [HEADER, AUTH, HEADER, BIND];
     let cases = [
-        (
-            "<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>",
-            "<iq type='result' id='1'></iq>",
-            None,
-        ),
-        (
-            "<iq type='get' id='1' to='example.org'><ping xmlns='urn:xmpp:ping'/></iq>",
-            "<iq type='result' id='1' from='example.org'></iq>",
-            None,
-        ),
         ("<iq type='get' id='1' to='a@example.org'><x xmlns='u'/></iq>", "", Some("iq")),
         ("<message to='a@example.org'><body>hi</body></message>", "", Some("message")),
         ("<presence/> <presence/>", "", Some("presence")),
-        ("<enable xmlns='urn:xmpp:sm:3'/>", "<enabled xmlns='urn:xmpp:sm:3'/>", None),
+        ("<enable xmlns='urn:xmpp:sm:3'/>", "", Some("Enable(false)")),
+        ("<enable xmlns='urn:xmpp:sm:3' resume='1'/>", "", Some("Enable(true)")),
+        ("<r xmlns='urn:xmpp:sm:3'/>", "", Some("Ask")),
+        ("<a xmlns='urn:xmpp:sm:3' h='7'/>", "", Some("Acknowledged(7)")),
         (
-            "<enable xmlns='urn:xmpp:sm:3'/><presence/><message/><r xmlns='urn:xmpp:sm:3'/>",
-            "<enabled xmlns='urn:xmpp:sm:3'/><a xmlns='urn:xmpp:sm:3' h='2'/>",
-            Some("presence"),
+            "<a xmlns='urn:xmpp:sm:3'/>",
+            "<stream:error><undefined-condition \
+             xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>",
+            Some("ended undefined-condition"),
         ),
         (
             "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>",
             "<failed xmlns='urn:xmpp:sm:3'>\
-             <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>",
+             <unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>",
             None,
         ),
         ("</stream:stream>", "</stream:stream>", Some("ended ")),
@@ -262,6 +260,50 @@ fn a_user_is_answered() {
         assert_eq!(answer, expected, "{said}");
         assert_eq!(told.get(1).map(String::as_str), event, "{said}");
     }
+}
+
+#[test]
+fn a_stream_is_resumed_in_place_of_a_login() {
+    let mut hosted = Hosted::new(domain(Starttls::Off));
+    let mut out = Vec::new();
+    let mut say = |hosted: &mut Hosted, said: &str| {
+        out.clear();
+        let mut unread = said.as_bytes().to_vec();
+        let told = feed(hosted, &mut unread, 1000, &mut out, |told, event| {
+            told.push(format!("{event:?}"));
+        });
+        (told.expect("no violation").0, String::from_utf8_lossy(&out).into_owned())
+    };
+    let resume = "<resume xmlns='urn:xmpp:sm:3' previd='a&amp;b' h='4'/>";
+    let failed = |why: &str| {
+        format!(
+            "<failed xmlns='urn:xmpp:sm:3'>\
+             <{why} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
+        )
+    };
+    hosted.open(&Stream { accepted: true, ..Stream::default() }, &mut Vec::new());
+    say(&mut hosted, HEADER);
+    assert_eq!(hosted.account(), None);
+    say(&mut hosted, AUTH);
+    say(&mut hosted, HEADER);
+    assert_eq!(hosted.account().as_deref(), Some("juliet@example.org"));
+    let (told, said) = say(&mut hosted, &resume.replace(" h='4'", ""));
+    assert_eq!((told.len(), said), (0, failed("bad-request")));
+    assert_eq!(say(&mut hosted, resume).0, ["Resume(\"a&b\", 4)"]);
+    let mut refused = Vec::new();
+    hosted.refuse_resumption(&mut refused);
+    assert_eq!(String::from_utf8_lossy(&refused), failed("item-not-found"));
+    assert_eq!(say(&mut hosted, resume).0.len(), 1, "it may ask again");
+    hosted.resume();
+    assert_eq!((hosted.account(), hosted.take_address()), (None, None));
+    assert_eq!(say(&mut hosted, "<r xmlns='urn:xmpp:sm:3'/>").0, ["Ask"]);
+    assert_eq!(say(&mut hosted, resume).1, failed("unexpected-request"));
+    refused.clear();
+    hosted.refuse_resumption(&mut refused);
+    assert!(refused.is_empty(), "it is granted");
+    let (_, told) =
+        answered(domain(Starttls::Off), &[HEADER, AUTH, HEADER, &format!("{resume}<presence/>")]);
+    assert_eq!(told.last().map(String::as_str), Some("ended not-authorized"), "too early");
 }
 
 #[test]

@@ -90,11 +90,37 @@ pub(super) fn empty(name: &str, namespace: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"/>");
 }
 
-/// Appends what stream management says to a wish that is not granted (XEP-0198 section 7).
-pub(super) fn failed(unknown: bool, out: &mut Vec<u8>) {
-    let condition = if unknown { "item-not-found" } else { "unexpected-request" };
-    out.extend_from_slice(b"<failed xmlns='urn:xmpp:sm:3'>");
-    empty(condition, namespace::STANZA_ERRORS, out);
+/// Appends what stream management says of a count (XEP-0198 sections 4 and 5).
+pub(super) fn counted(name: &str, count: u32, previous: Option<&str>, out: &mut Vec<u8>) {
+    out.push(b'<');
+    out.extend_from_slice(name.as_bytes());
+    push_attribute("xmlns", namespace::MANAGEMENT, out);
+    push_attribute("h", &count.to_string(), out);
+    if let Some(previous) = previous {
+        push_attribute("previd", previous, out);
+    }
+    out.extend_from_slice(b"/>");
+}
+
+/// Appends that stanzas are counted from here on (XEP-0198 section 3): in a stream that can be
+/// resumed under a name, for so many seconds after its link was lost, if there is one.
+pub fn enabled(resumable: Option<(&str, u64)>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"<enabled");
+    push_attribute("xmlns", namespace::MANAGEMENT, out);
+    if let Some((name, seconds)) = resumable {
+        push_attribute("id", name, out);
+        push_attribute("resume", "true", out);
+        push_attribute("max", &seconds.to_string(), out);
+    }
+    out.extend_from_slice(b"/>");
+}
+
+/// Appends what stream management says to a wish that is not granted (XEP-0198 sections 3 and 5).
+pub fn unmanaged(condition: StanzaCondition, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"<failed");
+    push_attribute("xmlns", namespace::MANAGEMENT, out);
+    out.push(b'>');
+    empty(condition.name(), namespace::STANZA_ERRORS, out);
     out.extend_from_slice(b"</failed>");
 }
 

@@ -35,10 +35,12 @@ impl XmppTarget {
             Mail::ToOne(parcel) => write(guest, parcel, ctx),
             Mail::Nobody(routed) => nobody(guest, routed, ctx),
             Mail::Replaced => {
-                guest.address = None;
-                ctx.send(|session, out| session.fail("conflict", out));
-                ctx.quit();
+                guest.address = None; // it is another's now
+                self.dismiss(guest, Some("conflict"), ctx);
             }
+            Mail::Resume(claim) => self.claimed(guest, claim, ctx),
+            Mail::Abandon(claim) => self.abandoned(guest, claim, ctx),
+            Mail::Wired(wired) => self.wired(guest, letter.from, wired, ctx),
             in_room => {
                 if let Some(group) = letter.group {
                     self.heard_in_room(guest, group, in_room, ctx);
@@ -85,7 +87,7 @@ impl XmppTarget {
             return ctx.count(DROPPED, 1);
         }
         let (twice, late, swapped) = (struck(duplicate), struck(delay), struck(reorder));
-        if (late || swapped) && !guest.holds() {
+        if (late || swapped) && !guest.holds() && !guest.is_away() {
             if late {
                 ctx.count(DELAYED, 1);
             }
@@ -117,10 +119,10 @@ fn out_of(guest: &mut Guest, group: GroupId, ctx: &mut Ctx<'_, XmppTarget>) {
 }
 
 /// The answer for nobody (RFC 6121 section 8.5): presences get none.
-fn nobody(guest: &Guest, routed: &Routed, ctx: &mut Ctx<'_, XmppTarget>) {
+fn nobody(guest: &mut Guest, routed: &Routed, ctx: &mut Ctx<'_, XmppTarget>) {
     let whole = routed.parcel.addressed(&routed.to);
     let Ok(stanza) = whole.stanza() else { return };
     if stanza.element().name() != "presence" && guest.address.is_some() {
-        back(&stanza, StanzaCondition::ServiceUnavailable, ctx);
+        back(guest, &stanza, StanzaCondition::ServiceUnavailable, ctx);
     }
 }

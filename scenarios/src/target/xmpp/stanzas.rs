@@ -32,23 +32,22 @@ impl XmppTarget {
                 self.route(guest, &to, stanza, ctx);
             }
             "presence" => {}
-            _ => back(stanza, StanzaCondition::RemoteServerNotFound, ctx),
+            _ => back(guest, stanza, StanzaCondition::RemoteServerNotFound, ctx),
         }
     }
 
     /// A user says how it is, to all who may hear it (RFC 6121 section 4.2.2): itself first.
-    fn tell(&self, guest: &Guest, stanza: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
+    fn tell(&self, guest: &mut Guest, stanza: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
         let Some(address) = guest.address.as_deref() else { return };
         let mut bytes = Vec::with_capacity(stanza.element().source().len() + 64);
         let place = server::readdress(stanza, address, &mut bytes);
-        let parcel = Parcel::to_anybody(bytes, place);
+        let (parcel, (account, _)) = (Parcel::to_anybody(bytes, place), numbers(address));
         write(guest, &parcel, ctx);
         let presence = match stanza.kind() {
             Kind::Available => Some(parcel),
             Kind::Unavailable => None,
             _ => return,
         };
-        let (account, _) = numbers(address);
         ctx.send_to(self.switchboard(account), Mail::Tells { account, presence });
     }
 
@@ -87,10 +86,11 @@ impl XmppTarget {
             return;
         }
         let Some(query) = stanza.payload() else {
-            return back(stanza, StanzaCondition::BadRequest, ctx);
+            return back(guest, stanza, StanzaCondition::BadRequest, ctx);
         };
         match query.namespace() {
-            namespace::ROSTER if stanza.kind() == Kind::Set => answer(stanza, ctx, |_| {}),
+            namespace::PING | namespace::SESSION => answer(guest, stanza, ctx, |_| {}),
+            namespace::ROSTER if stanza.kind() == Kind::Set => answer(guest, stanza, ctx, |_| {}),
             namespace::ROSTER => {
                 let address = guest.address.as_deref().unwrap_or_default();
                 let mut bytes = Vec::new();
@@ -102,23 +102,23 @@ impl XmppTarget {
                 let account =
                     guest.address.as_deref().and_then(|address| address.split('@').next());
                 match self.domain.directory.unregister(account.unwrap_or_default()) {
-                    Ok(()) => answer(stanza, ctx, |_| {}),
-                    Err(condition) => back(stanza, condition, ctx),
+                    Ok(()) => answer(guest, stanza, ctx, |_| {}),
+                    Err(condition) => back(guest, stanza, condition, ctx),
                 }
             }
-            DISCO => answer(stanza, ctx, |out| {
+            DISCO => answer(guest, stanza, ctx, |out| {
                 out.extend_from_slice(b"<query xmlns='http://jabber.org/protocol/disco#info'>");
                 out.extend_from_slice(b"<identity category='server' type='im' name='densebots'/>");
                 out.extend_from_slice(b"<feature var='http://jabber.org/protocol/disco#info'/>");
                 out.extend_from_slice(b"<feature var='http://jabber.org/protocol/disco#items'/>");
                 out.extend_from_slice(b"<feature var='urn:xmpp:ping'/></query>");
             }),
-            ITEMS => answer(stanza, ctx, |out| {
+            ITEMS => answer(guest, stanza, ctx, |out| {
                 let rooms = &self.rooms;
                 let items = format!("<query xmlns='{ITEMS}'><item jid='{rooms}'/></query>");
                 out.extend_from_slice(items.as_bytes());
             }),
-            _ => back(stanza, StanzaCondition::ServiceUnavailable, ctx),
+            _ => back(guest, stanza, StanzaCondition::ServiceUnavailable, ctx),
         }
     }
 }
@@ -144,7 +144,7 @@ impl XmppTarget {
         match (stanza.element().name(), place) {
             ("presence", _) if kind == Kind::Available => match nick.filter(|_| to_one) {
                 Some(nick) => self.enter(guest, group, (room, nick), stanza, ctx),
-                None => back(stanza, StanzaCondition::JidMalformed, ctx),
+                None => back(guest, stanza, StanzaCondition::JidMalformed, ctx),
             },
             ("presence", Some(place)) if place.state == Presence::Waiting => {
                 guest.take_want(group);
@@ -164,9 +164,9 @@ impl XmppTarget {
                 let parcel = Parcel::to_anybody(bytes, at).addressed(&to);
                 ctx.send_to(keeper, Mail::ToRoom(parcel));
             }
-            ("iq", _) if question => self.asked_outside(stanza, to_one, ctx),
+            ("iq", _) if question => self.asked_outside(guest, stanza, to_one, ctx),
             ("message", _) if kind != Kind::Error => {
-                back(stanza, StanzaCondition::NotAcceptable, ctx);
+                back(guest, stanza, StanzaCondition::NotAcceptable, ctx);
             }
             _ => {}
         }
@@ -199,16 +199,22 @@ impl XmppTarget {
     }
 
     /// Questions by who is not in the room, or to all rooms together.
-    fn asked_outside(&self, stanza: &Stanza<'_>, one: bool, ctx: &mut Ctx<'_, Self>) {
+    fn asked_outside(
+        &self,
+        guest: &mut Guest,
+        stanza: &Stanza<'_>,
+        one: bool,
+        ctx: &mut Ctx<'_, Self>,
+    ) {
         let payload = stanza.payload();
         match payload.map_or("", |payload| payload.namespace()) {
-            DISCO => answer(stanza, ctx, |out| out.extend_from_slice(ROOM_IDENTITY)),
-            ITEMS => answer(stanza, ctx, |out| {
+            DISCO => answer(guest, stanza, ctx, |out| out.extend_from_slice(ROOM_IDENTITY)),
+            ITEMS => answer(guest, stanza, ctx, |out| {
                 out.extend_from_slice(format!("<query xmlns='{ITEMS}'/>").as_bytes());
             }),
-            namespace::PING if !one => answer(stanza, ctx, |_| {}),
-            _ if one => back(stanza, StanzaCondition::NotAcceptable, ctx),
-            _ => back(stanza, StanzaCondition::ServiceUnavailable, ctx),
+            namespace::PING if !one => answer(guest, stanza, ctx, |_| {}),
+            _ if one => back(guest, stanza, StanzaCondition::NotAcceptable, ctx),
+            _ => back(guest, stanza, StanzaCondition::ServiceUnavailable, ctx),
         }
     }
 }

@@ -11,6 +11,8 @@ use densebots_protocols::xmpp::{Account, History, Identity, Tls, Xmpp};
 
 use super::*;
 
+mod resumed;
+
 const SHARDS: usize = 3;
 
 /// What one bot does: at `at` milliseconds of the run it calls a function of its session.
@@ -79,6 +81,22 @@ impl Actors {
     }
 }
 
+const HOLD: Duration = Duration::from_secs(100);
+
+fn plan(bots: u32) -> Plan {
+    let endpoint = |port: u16| Endpoint {
+        name: format!("target {port}"),
+        address: ([127, 0, 0, 1], port).into(),
+        weight: 1,
+    };
+    Plan {
+        load: Load::Closed { bots, arrival: Arrival::AtOnce, hold: HOLD },
+        endpoints: (0..SHARDS as u16).map(|nth| endpoint(7000 + nth)).collect(),
+        shards: SHARDS,
+        ..Plan::default()
+    }
+}
+
 /// Plays the scripts against the service. Tells what each bot heard, and the target's report.
 fn play(
     service: &Service,
@@ -95,20 +113,6 @@ fn play_with(
     password: &'static str,
     scripts: Vec<Vec<Act>>,
 ) -> (HashMap<u32, Vec<String>>, Report) {
-    let hold = Duration::from_secs(60);
-    let load = |bots| Load::Closed { bots, arrival: Arrival::AtOnce, hold };
-    let endpoint = |port: u16| Endpoint {
-        name: format!("target {port}"),
-        address: ([127, 0, 0, 1], port).into(),
-        weight: 1,
-    };
-    let endpoints: Vec<_> = (0..SHARDS as u16).map(|nth| endpoint(7000 + nth)).collect();
-    let plan = |bots| Plan {
-        load: load(bots),
-        endpoints: endpoints.clone(),
-        shards: SHARDS,
-        ..Plan::default()
-    };
     let heard = Arc::new(Mutex::new(HashMap::new()));
     let mut stage = Rehearsal::new(seed, faults);
     stage.check_every(1);
@@ -122,7 +126,7 @@ fn play_with(
     for engine in [actors, target] {
         stage.command(engine, until, Command::Stop);
     }
-    stage.run_to_end(until + hold).unwrap_or_else(|broken| panic!("{broken}"));
+    stage.run_to_end(until + HOLD).unwrap_or_else(|broken| panic!("{broken}"));
     let told = heard.lock().expect("one thread").clone();
     (told, stage.report(target).clone())
 }
