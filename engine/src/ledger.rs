@@ -24,7 +24,7 @@
 //! - a receipt that comes before the announcement waits for it;
 //! - a record stays until its limit even when all have heard it (here the design's "goes at once"
 //!   gave way): only so can a duplicate be told from what comes late and from what a bot hears that
-//!   came in just behind the message. About 70 bytes a message for the time of the limit.
+//!   came in just behind the message. About 76 bytes a message for the time of the limit.
 //!
 //! It holds as long as mail between shards takes less than the limit itself; what takes longer is
 //! counted as a limit of the generator. Classes, by the moment of the receipt:
@@ -66,7 +66,7 @@ use outgoing::Outgoing;
 use stays::{NONE, Stays};
 pub use terms::Terms;
 
-/// Messages a shard has on record, about 100 MB. At 10,000 messages a second and a limit of 10 s
+/// Messages a shard has on record, about 80 MB. At 10,000 messages a second and a limit of 10 s
 /// a tenth of that is used. The oldest give way, unresolved, and that is counted.
 const RECORDS_MAX: usize = 1 << 20;
 
