@@ -1,10 +1,12 @@
-//! What the ledger costs: time for each receipt that is accounted, memory for each message on
-//! record.
+//! What the ledger costs: time for each message sent and each receipt that is accounted, memory for
+//! each message on record.
 //!
 //! Bots without links, in rooms on one shard, tell each other of messages by the ledger's calls
 //! alone, in one callback: no socket, no mail, no parsing but that of the message's name. Rooms
 //! are visited in a random order, so that the tables are as cold as in a run of that size. A first
-//! round of messages, which nobody hears, makes the tables as large as they have to be.
+//! round of messages, which nobody hears, makes the tables as large as they have to be. The second
+//! is heard by all, and with each message of the third the time of one of those is over: that is
+//! what a message costs in its whole life.
 //!
 //! `cargo bench --bench ledger` measures 100,000 bots; any other run is a small one.
 #![allow(clippy::disallowed_methods)] // a bench reads the real clock
@@ -19,6 +21,10 @@ use densebots_protocols::line::{Framing, Line};
 
 /// Bots in a room.
 const ROOM: u32 = 6;
+/// When a message is heard.
+const HEARD_AFTER: Duration = Duration::from_secs(3);
+/// A moment after the end of a message's time.
+const MARGIN: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
 struct Figures {
@@ -27,10 +33,13 @@ struct Figures {
     sent: Vec<Option<MessageId>>,
     sending: Duration,
     hearing: Duration,
+    /// Sending one message while another one's time is over.
+    renewing: Duration,
+    renewed: u32,
     receipts: u64,
-    /// Before the first message, and when all were sent.
+    /// Before the first message, and when all of the first round were sent.
     memory: [u64; 2],
-    rooms_done: u32,
+    heard: u32,
 }
 
 struct Rooms {
@@ -74,8 +83,8 @@ impl Scenario for Rooms {
 
     fn on_event(&self, (): &mut (), _: &[u8], _: &mut Ctx<'_, Self>) {}
 
-    /// Thrice: everybody sends one message, and when the time of those is over another one; then
-    /// everybody hears what its room was told.
+    /// Everybody sends one message, and when the time of those is over another one; then everybody
+    /// hears what its room was told, and sends a third one when the time of the second is over.
     fn on_wake(&self, (): &mut (), ctx: &mut Ctx<'_, Self>) {
         let mut figures = self.figures.lock().expect("one thread");
         let figures = &mut *figures;
@@ -87,6 +96,9 @@ impl Scenario for Rooms {
         if figures.before < self.bots {
             figures.before += 1;
             ctx.ledger().sent(room);
+            if figures.before == self.bots {
+                figures.memory[1] = memory();
+            }
             let late = ctx.plan().ledger.late;
             return ctx.wake_at(ctx.due + 2 * late);
         }
@@ -94,10 +106,17 @@ impl Scenario for Rooms {
             let begun = Instant::now();
             figures.sent[own] = Some(ctx.ledger().sent(room));
             figures.sending += begun.elapsed();
-            return ctx.wake_at(ctx.due + Duration::from_secs(3));
+            return ctx.wake_at(ctx.due + HEARD_AFTER);
         }
-        if figures.receipts == 0 {
-            figures.memory[1] = memory();
+        if figures.heard >= self.bots {
+            let begun = Instant::now();
+            ctx.ledger().sent(room);
+            figures.renewing += begun.elapsed();
+            figures.renewed += 1;
+            if figures.renewed >= self.bots {
+                ctx.stop_run("measured");
+            }
+            return;
         }
         let first = (ctx.id.0 / ROOM * ROOM) as usize;
         let mut text = Vec::with_capacity(MessageId::TEXT_MAX);
@@ -111,10 +130,8 @@ impl Scenario for Rooms {
             figures.hearing += begun.elapsed();
             figures.receipts += 1;
         }
-        figures.rooms_done += 1;
-        if figures.rooms_done >= self.bots {
-            ctx.stop_run("measured");
-        }
+        figures.heard += 1;
+        ctx.wake_at(ctx.due + ctx.plan().ledger.late - HEARD_AFTER + MARGIN);
     }
 }
 
@@ -139,10 +156,11 @@ fn main() {
     let clock = each(begun.elapsed(), 100_000) / 2.0;
     let [before, after] = figures.memory;
     println!(
-        "ledger: {bots} bots in rooms of {ROOM}: {:.0} ns a receipt, {:.0} ns a message sent, {} \
-         bytes a message on record (the clock takes {clock:.0} ns of each)",
+        "ledger: {bots} bots in rooms of {ROOM}: {:.0} ns a receipt, {:.0} ns a message sent, {:.0} \
+         ns in its whole life, {} bytes a message on record (the clock takes {clock:.0} ns of each)",
         each(figures.hearing, figures.receipts) - clock,
         each(figures.sending, u64::from(bots)) - clock,
+        each(figures.renewing, u64::from(bots)) - clock,
         after.saturating_sub(before) / u64::from(bots),
     );
 }

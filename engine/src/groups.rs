@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::dice::mix;
 use crate::id::BotId;
 
 /// The number of a group. Any name has one; equal names have the same one on every machine.
@@ -32,7 +33,7 @@ impl GroupId {
     }
 
     fn spread(hash: u64) -> GroupId {
-        GroupId(crate::dice::mix(hash).max(1))
+        GroupId(mix(hash).max(1))
     }
 
     /// The shard that orders the group.
@@ -146,6 +147,22 @@ impl Hasher for AsIs {
     }
     fn write_u64(&mut self, number: u64) {
         self.0 = number;
+    }
+}
+
+/// A bot's number is not: neighbours differ in few bits.
+#[derive(Default)]
+pub(crate) struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, &byte| mix(hash << 8 | u64::from(byte)));
+    }
+    fn write_u32(&mut self, number: u32) {
+        self.0 = mix(u64::from(number));
     }
 }
 

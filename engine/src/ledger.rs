@@ -24,7 +24,7 @@
 //! - a receipt that comes before the announcement waits for it;
 //! - a record stays until its limit even when all have heard it (here the design's "goes at once"
 //!   gave way): only so can a duplicate be told from what comes late and from what a bot hears that
-//!   came in just behind the message. 64 bytes a message for the time of the limit.
+//!   came in just behind the message. About 76 bytes a message for the time of the limit.
 //!
 //! It holds as long as mail between shards takes less than the limit itself; what takes longer is
 //! counted as a limit of the generator. Classes, by the moment of the receipt:
@@ -44,10 +44,9 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::time::Duration;
 
-use crate::dice::mix;
-use crate::groups::{AsIs, GroupId};
+use crate::groups::{GroupId, Mixed};
 use crate::id::BotId;
-use crate::metrics::Meter;
+use crate::metrics::{Delivery, Meter};
 use crate::time::Time;
 
 mod early;
@@ -67,7 +66,7 @@ use outgoing::Outgoing;
 use stays::{NONE, Stays};
 pub use terms::Terms;
 
-/// Messages a shard has on record, about 100 MB. At 10,000 messages a second and a limit of 10 s
+/// Messages a shard has on record, about 80 MB. At 10,000 messages a second and a limit of 10 s
 /// a tenth of that is used. The oldest give way, unresolved, and that is counted.
 const RECORDS_MAX: usize = 1 << 20;
 
@@ -84,7 +83,7 @@ pub(crate) enum Notice {
     Sent(Announcement),
     /// To the same.
     Bounced { sender: BotId, sequence: u32 },
-    /// Back to the sender's shard, once.
+    /// Back to the sender's shard, once, unless that is the only one.
     Heard(Heard),
 }
 
@@ -114,6 +113,17 @@ impl Heard {
     fn by_nobody(sequence: u32) -> Heard {
         Heard { sequence, owing: 0, last: Time::ZERO, missed: false, excused: false }
     }
+
+    /// Enters what became of a message, due and sent at these moments, on all shards together.
+    /// Like an op that timed out, one that somebody never heard ranks at the limit. Of one that
+    /// was excused nobody knows when it would have been heard.
+    fn enter(&self, [due, sent]: [Time; 2], late: Duration, delivery: &mut Delivery) {
+        if self.missed {
+            delivery.heard_by_all(self.owing, late + sent.since(due));
+        } else if !self.excused && self.owing > 0 {
+            delivery.heard_by_all(self.owing, self.last.since(due));
+        }
+    }
 }
 
 /// Whom a message is for.
@@ -131,10 +141,8 @@ pub(crate) struct Ledger {
     /// By sending shard.
     flights: Vec<Flights>,
     more: More,
-    /// By sender and sequence: the number of the record.
-    numbers: HashMap<u64, u32, BuildHasherDefault<AsIs>>,
     /// By sender: the number of its last record.
-    latest: HashMap<u64, u32, BuildHasherDefault<AsIs>>,
+    latest: HashMap<u32, u32, BuildHasherDefault<Mixed>>,
     early: Early,
     /// Receipts taken out of `early`, while they are accounted.
     taken: Vec<(Receipt, bool)>,
@@ -153,14 +161,6 @@ pub(crate) struct Ledger {
     parting: Option<Time>,
 }
 
-fn message_key(sender: u32, sequence: u32) -> u64 {
-    mix(u64::from(sender) << 32 | u64::from(sequence))
-}
-
-fn sender_key(sender: u32) -> u64 {
-    mix(u64::from(sender))
-}
-
 impl Ledger {
     pub(crate) fn new(me: usize, shards: usize, terms: Terms) -> Ledger {
         Ledger {
@@ -169,7 +169,6 @@ impl Ledger {
             stays: Stays::default(),
             flights: (0..shards).map(|_| Flights::default()).collect(),
             more: More::default(),
-            numbers: HashMap::default(),
             latest: HashMap::default(),
             early: Early::default(),
             taken: Vec::new(),
@@ -239,7 +238,10 @@ impl Ledger {
                 (GroupId::of_bot(bot), shard..shard + 1)
             }
         };
-        let sequence = self.outgoing.push(due, sent, receivers.len() as u32);
+        let sequence = match shards {
+            1 => self.outgoing.skip(),
+            _ => self.outgoing.push(due, sent, receivers.len() as u16),
+        };
         let announcement = Announcement { room, sender, sequence, due, sent };
         for shard in receivers {
             self.tell(shard, Notice::Sent(announcement), sent, meter);
@@ -311,7 +313,7 @@ impl Ledger {
             meter.limit("messages announced to a shard after their limit");
         }
         let Some(places) = self.stays.places(room) else {
-            return self.answer(sender.0, Heard::by_nobody(sequence), now, meter);
+            return self.answer(sender.0, Heard::by_nobody(sequence), [due, sent], now, meter);
         };
         let mut record = Record::new(room, (sender.0, sequence), due, sent);
         for (place, &stay) in places.iter().enumerate() {
@@ -328,38 +330,37 @@ impl Ledger {
             meter.limit("messages in the ledger");
             self.close_first(ring, now, true, meter);
         }
-        let number = self.flights[ring].push(record);
-        self.numbers.insert(message_key(sender.0, sequence), number);
-        if let Some(before) = self.latest.insert(sender_key(sender.0), number) {
-            let at = self.flights[ring].place(number);
-            self.flights[ring].records[at].back = number.wrapping_sub(before);
-        }
+        let number = self.flights[ring].next();
+        let before = self.latest.insert(sender.0, number);
+        record.back = before.map_or(0, |before| number.wrapping_sub(before));
+        self.flights[ring].push(record);
+        let place = self.flights[ring].records.len() - 1;
         if owing == 0 {
-            self.answer(sender.0, Heard::by_nobody(sequence), now, meter);
+            self.answer(sender.0, Heard::by_nobody(sequence), [due, sent], now, meter);
         }
         if !self.early.is_empty() {
             let mut taken = std::mem::take(&mut self.taken);
             self.early.take(sender.0, sequence, &mut taken);
             for (receipt, overtaken) in taken.drain(..) {
-                self.account((ring, number), &receipt, overtaken, now, meter);
+                self.account((ring, place), &receipt, overtaken, now, meter);
             }
             self.taken = taken;
         }
     }
 
     fn sent_back(&mut self, sender: BotId, sequence: u32, now: Time, meter: &mut Meter) {
-        let Some(&number) = self.numbers.get(&message_key(sender.0, sequence)) else { return };
         let shards = self.flights.len();
         let flights = &mut self.flights[sender.0 as usize % shards];
-        let at = flights.place(number);
-        let Some(record) = flights.records.get_mut(at) else { return };
+        let Some(at) = flights.find(sender.0, sequence) else { return };
+        let record = &mut flights.records[at];
         let unheard = record.forgive(&mut self.more);
         if unheard > 0 {
             self.open -= u64::from(unheard);
             meter.delivery.bounced += u64::from(unheard);
             let owing = record.owing(&self.more) + unheard;
             let heard = Heard { owing, excused: true, ..Heard::by_nobody(sequence) };
-            self.answer(sender.0, heard, now, meter);
+            let moments = [record.due, record.sent];
+            self.answer(sender.0, heard, moments, now, meter);
         }
     }
 }

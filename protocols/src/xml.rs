@@ -22,6 +22,7 @@ use memchr::{memchr, memchr3};
 
 use crate::Violation;
 
+mod attributes;
 mod element;
 mod escape;
 mod pieces;

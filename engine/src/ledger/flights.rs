@@ -1,7 +1,8 @@
 //! Flights: messages on record, oldest first, one queue for each shard that sends.
 //!
 //! Messages of one shard are announced in the order of their sending, so the front of a queue is
-//! the first whose time is over: no timers, no sorting, and a message is found by its number.
+//! the first whose time is over: no timers, no sorting. Their sequences count up with few gaps, so
+//! a message is found by how far its sequence lies from the first: no index.
 
 use std::collections::VecDeque;
 
@@ -42,8 +43,8 @@ pub(super) struct Record {
     more: u32,
 }
 
-// A message in flight, beside its entry in the index.
-const _: () = assert!(size_of::<Record>() <= 64);
+// A message in flight, beside its sender's last.
+const _: () = assert!(size_of::<Record>() <= 56);
 
 /// What the places beyond the first 32 owe, by record.
 #[derive(Default)]
@@ -165,10 +166,16 @@ pub(super) struct Flights {
 }
 
 impl Flights {
-    /// Puts a record behind the others. Returns its number.
-    pub(super) fn push(&mut self, record: Record) -> u32 {
+    /// The number of the record that is pushed next.
+    pub(super) fn next(&self) -> u32 {
+        self.base.wrapping_add(self.records.len() as u32)
+    }
+
+    /// Puts a record behind the others.
+    pub(super) fn push(&mut self, record: Record) {
+        let after = |last: &Record| record.sequence.wrapping_sub(last.sequence).cast_signed() > 0;
+        assert!(self.records.back().is_none_or(after), "a shard announces in order");
         self.records.push_back(record);
-        self.base.wrapping_add(self.records.len() as u32 - 1)
     }
 
     pub(super) fn pop(&mut self) -> Option<(u32, Record)> {
@@ -178,8 +185,26 @@ impl Flights {
         Some((number, record))
     }
 
-    /// Where in the queue the record of this number stands.
-    pub(super) fn place(&self, number: u32) -> usize {
-        number.wrapping_sub(self.base) as usize
+    /// Where in the queue a message's record stands.
+    pub(super) fn find(&self, sender: u32, sequence: u32) -> Option<usize> {
+        let (first, last) = (self.records.front()?.sequence, self.records.back()?.sequence);
+        let ahead = |sequence: u32| sequence.wrapping_sub(first) as usize;
+        let (own, all) = (ahead(sequence), ahead(last));
+        if own > all {
+            return None;
+        }
+        // Sequences that are not here, because nobody here was in their rooms, are all in front of
+        // it or all behind it at the most. Without any the two meet.
+        let end = self.records.len() - 1;
+        let (mut low, mut high) = (end.saturating_sub(all - own), own.min(end));
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match ahead(self.records[middle].sequence) < own {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        let found = &self.records[low];
+        (found.sequence == sequence && found.sender == sender).then_some(low)
     }
 }

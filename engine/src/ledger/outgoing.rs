@@ -1,5 +1,5 @@
 //! Messages of this shard's own bots, until every shard has said what became of them: when the
-//! last member heard one is known only then.
+//! last member heard one is known only then. A shard that is alone keeps no such list.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,13 +12,16 @@ struct Message {
     due: Time,
     sent: Time,
     /// Shards that have not answered.
-    waiting: u32,
-    owing: u32,
-    last: Time,
+    waiting: u16,
     /// Somebody never heard it; somebody is excused.
     missed: bool,
     excused: bool,
+    owing: u32,
+    last: Time,
 }
+
+// Beside the record of each shard with bots in the room.
+const _: () = assert!(size_of::<Message>() <= 32);
 
 #[derive(Default)]
 pub(super) struct Outgoing {
@@ -28,8 +31,15 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// A message goes out that nobody will answer for. Returns its sequence.
+    pub(super) fn skip(&mut self) -> u32 {
+        let sequence = self.base;
+        self.base = self.base.wrapping_add(1);
+        sequence
+    }
+
     /// A message goes out that so many shards will answer for. Returns its sequence.
-    pub(super) fn push(&mut self, due: Time, sent: Time, shards: u32) -> u32 {
+    pub(super) fn push(&mut self, due: Time, sent: Time, shards: u16) -> u32 {
         let sequence = self.base.wrapping_add(self.messages.len() as u32);
         self.messages.push_back(Message {
             due,
@@ -55,13 +65,12 @@ impl Outgoing {
         if message.waiting > 0 {
             return;
         }
-        // Like an op that timed out, a message that somebody never heard ranks at the limit. Of
-        // one that was excused nobody knows when it would have been heard.
-        if message.missed {
-            delivery.heard_by_all(message.owing, late + message.sent.since(message.due));
-        } else if !message.excused && message.owing > 0 {
-            delivery.heard_by_all(message.owing, message.last.since(message.due));
-        }
+        let Message { due, sent, missed, excused, owing, last, .. } = *message;
+        Heard { sequence: heard.sequence, owing, last, missed, excused }.enter(
+            [due, sent],
+            late,
+            delivery,
+        );
         while self.messages.front().is_some_and(|message| message.waiting == 0) {
             self.pop();
         }

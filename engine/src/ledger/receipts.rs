@@ -1,7 +1,10 @@
 //! What becomes of a message on this shard: receipts, and the end of its time.
 
+use std::collections::hash_map::Entry;
+
 use super::flights::bit;
-use super::{Heard, Ledger, Notice, Receipt, Record, message_key, sender_key};
+use super::stays::NONE;
+use super::{Heard, Ledger, Notice, Receipt, Record};
 use crate::groups::GroupId;
 use crate::id::BotId;
 use crate::metrics::Meter;
@@ -35,12 +38,12 @@ impl Ledger {
             return;
         };
         let receipt = Receipt { room, at, bot: id.0, stay };
-        match self.numbers.get(&message_key(sender.0, sequence)) {
-            Some(&number) => {
-                let ring = sender.0 as usize % self.flights.len();
+        let ring = sender.0 as usize % self.flights.len();
+        match self.flights[ring].find(sender.0, sequence) {
+            Some(place) => {
                 let overtaken =
                     !self.early.is_empty() && self.early.overtook(sender.0, sequence, &receipt);
-                self.account((ring, number), &receipt, overtaken, at, meter);
+                self.account((ring, place), &receipt, overtaken, at, meter);
             }
             None if self.early.put(sender.0, sequence, receipt) => {
                 let patience = at + self.terms.late;
@@ -54,15 +57,13 @@ impl Ledger {
     /// same sender that is not on record yet.
     pub(super) fn account(
         &mut self,
-        (ring, number): (usize, u32),
+        (ring, at): (usize, usize),
         receipt: &Receipt,
         overtaken: bool,
         now: Time,
         meter: &mut Meter,
     ) {
-        let flights = &mut self.flights[ring];
-        let at = flights.place(number);
-        let Some(record) = flights.records.get_mut(at) else { return };
+        let record = &mut self.flights[ring].records[at];
         if record.room != receipt.room {
             meter.delivery.unowed += 1;
             return;
@@ -87,13 +88,14 @@ impl Ledger {
                 if record.open == 0 {
                     let owing = record.owing(&self.more);
                     let heard = Heard::by_nobody(record.sequence);
-                    whole = Some((record.sender, Heard { owing, last: receipt.at, ..heard }));
+                    let heard = Heard { owing, last: receipt.at, ..heard };
+                    whole = Some((record.sender, heard, [record.due, record.sent]));
                 }
             }
         }
         self.overtake(ring, at, receipt);
-        if let Some((sender, heard)) = whole {
-            self.answer(sender, heard, now, meter);
+        if let Some((sender, heard, moments)) = whole {
+            self.answer(sender, heard, moments, now, meter);
         }
     }
 
@@ -137,10 +139,19 @@ impl Ledger {
         }
     }
 
-    /// Tells the sender's shard what became of its message here.
-    pub(super) fn answer(&mut self, sender: u32, heard: Heard, now: Time, meter: &mut Meter) {
-        let shard = sender as usize % self.flights.len();
-        self.tell(shard, Notice::Heard(heard), now, meter);
+    /// Tells the sender's shard what became of its message here, due and sent at these moments.
+    pub(super) fn answer(
+        &mut self,
+        sender: u32,
+        heard: Heard,
+        moments: [Time; 2],
+        now: Time,
+        meter: &mut Meter,
+    ) {
+        match self.flights.len() {
+            1 => heard.enter(moments, self.terms.late, &mut meter.delivery),
+            shards => self.tell(sender as usize % shards, Notice::Heard(heard), now, meter),
+        }
     }
 
     /// Does what is due: closes records over their limit, gives up on receipts nobody announced,
@@ -173,17 +184,20 @@ impl Ledger {
     pub(super) fn close_first(&mut self, ring: usize, now: Time, early: bool, meter: &mut Meter) {
         let Some((number, record)) = self.flights[ring].pop() else { return };
         let (sender, sequence) = (record.sender, record.sequence);
-        self.numbers.remove(&message_key(sender, sequence));
-        if self.latest.get(&sender_key(sender)) == Some(&number) {
-            self.latest.remove(&sender_key(sender));
+        if let Entry::Occupied(last) = self.latest.entry(sender)
+            && *last.get() == number
+        {
+            last.remove();
         }
         if record.open > 0 {
             self.open -= u64::from(record.open);
             let deadline = record.sent + self.terms.late;
             let owing = record.owing(&self.more);
             let mut heard = Heard { owing, last: deadline, ..Heard::by_nobody(sequence) };
+            let places = self.stays.places(record.room).unwrap_or_default();
             for place in record.unheard(&self.more) {
-                let stay = self.stays.placed(record.room, place);
+                let stay = places.get(place as usize).filter(|&&stay| stay != NONE);
+                let stay = stay.map(|&stay| self.stays.at(stay));
                 let excused =
                     stay.is_none_or(|stay| stay.away || (stay.left <= deadline && !stay.at_end));
                 let delivery = &mut meter.delivery;
@@ -197,7 +211,7 @@ impl Ledger {
                 heard.excused |= unknown;
                 heard.missed |= !unknown;
             }
-            self.answer(sender, heard, now, meter);
+            self.answer(sender, heard, [record.due, record.sent], now, meter);
         }
         self.more.release(&record);
     }

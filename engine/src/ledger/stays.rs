@@ -90,12 +90,6 @@ impl Stays {
         self.rooms.get(&room).map(Vec::as_slice)
     }
 
-    /// The stay at a place.
-    pub(super) fn placed(&self, room: GroupId, place: u32) -> Option<&Stay> {
-        let stay = *self.rooms.get(&room)?.get(place as usize)?;
-        (stay != NONE).then(|| self.at(stay))
-    }
-
     /// The bot's stays in this room from this one on, the latest first.
     pub(super) fn from(&self, stay: u32, room: GroupId) -> impl Iterator<Item = &Stay> {
         let known = |key: u32| (key != NONE).then(|| self.at(key));

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr3, memrchr};
-use quick_xml::XmlVersion;
 use quick_xml::escape::unescape;
-use quick_xml::events::attributes;
 
+use super::attributes::{self, Attributes};
 use super::pieces::{Piece, Pieces};
 use super::{is_space, verify};
 use crate::Violation;
@@ -80,7 +79,7 @@ impl<'a> Element<'a> {
             return Err(MALFORMED);
         }
         let element = Self::cut(tag, tag, length(tag)?).bound("")?;
-        verify::header(tag, element.name as usize)?;
+        verify::header(tag)?;
         Ok(element)
     }
 
@@ -114,10 +113,10 @@ impl<'a> Element<'a> {
         let mut default = inherited;
         let mut own = None;
         for attribute in self.raw_attributes() {
-            let attribute = attribute.map_err(|_| MALFORMED)?;
-            match (attribute.key.0.strip_prefix("xmlns"), borrowed(&attribute.value)) {
-                (Some(""), value) => default = value,
-                (Some(rest), value) if prefix.is_some() && rest.strip_prefix(':') == prefix => {
+            let (name, value) = attribute.map_err(|_| MALFORMED)?;
+            match name.strip_prefix("xmlns") {
+                Some("") => default = value,
+                Some(rest) if prefix.is_some() && rest.strip_prefix(':') == prefix => {
                     own = Some(value);
                 }
                 _ => {}
@@ -155,10 +154,10 @@ impl<'a> Element<'a> {
 
     /// What this element itself binds a prefix to.
     fn declares(&self, prefix: &str) -> Option<&'a str> {
-        self.raw_attributes().flatten().find_map(|attribute| {
-            let rest = attribute.key.0.strip_prefix("xmlns:")?;
-            (rest == prefix).then(|| borrowed(&attribute.value))
-        })
+        self.raw_attributes()
+            .flatten()
+            .find(|(name, _)| name.strip_prefix("xmlns:") == Some(prefix))
+            .map(|(_, value)| value)
     }
 
     /// The local name.
@@ -194,16 +193,16 @@ impl<'a> Element<'a> {
     /// The value of an attribute, its references resolved. The name is compared as it is written,
     /// with its prefix: `xml:lang` is the only prefixed one that XMPP uses.
     pub fn attribute(&self, name: &str) -> Option<Cow<'a, str>> {
-        let found = self.raw_attributes().flatten().find(|attribute| attribute.key.0 == name)?;
-        found.normalized_value(XmlVersion::Explicit1_0).ok()
+        let (_, value) = self.raw_attributes().flatten().find(|(found, _)| *found == name)?;
+        attributes::value(value)
     }
 
     /// The values of several attributes in one pass, in the order of the names.
     pub fn attributes<const N: usize>(&self, names: [&str; N]) -> [Option<Cow<'a, str>>; N] {
         let mut values = [const { None }; N];
-        for found in self.raw_attributes().flatten() {
-            if let Some(place) = names.iter().position(|name| *name == found.key.0) {
-                values[place] = found.normalized_value(XmlVersion::Explicit1_0).ok();
+        for (found, value) in self.raw_attributes().flatten() {
+            if let Some(place) = names.iter().position(|name| *name == found) {
+                values[place] = attributes::value(value);
             }
         }
         values
@@ -217,9 +216,10 @@ impl<'a> Element<'a> {
     /// The value a stream header or an element binds to a prefix, or to none with `""`.
     pub fn declaration(&self, prefix: &str) -> Option<&'a str> {
         match prefix {
-            "" => self.raw_attributes().flatten().find_map(|attribute| {
-                (attribute.key.0 == "xmlns").then(|| borrowed(&attribute.value))
-            }),
+            "" => {
+                let mut all = self.raw_attributes().flatten();
+                all.find(|(name, _)| *name == "xmlns").map(|(_, value)| value)
+            }
             _ => self.declares(prefix),
         }
     }
@@ -271,12 +271,10 @@ impl<'a> Element<'a> {
         verify::element(self.source)
     }
 
-    fn raw_attributes(&self) -> attributes::Attributes<'a> {
+    fn raw_attributes(&self) -> Attributes<'a> {
         let close = if self.is_empty_tag() { 2 } else { 1 };
-        let inside = &self.source[1..self.tag as usize - close];
-        let mut attributes = attributes::Attributes::new(inside, self.name as usize);
-        attributes.with_checks(false); // doubled ones are for `verify`: looking allocates
-        attributes
+        let inside = 1 + self.name as usize..self.tag as usize - close;
+        Attributes { rest: &self.source[inside] }
     }
 
     fn is_empty_tag(&self) -> bool {
@@ -323,7 +321,7 @@ impl<'a> Iterator for Children<'a> {
 }
 
 /// Where the start tag at the beginning of the text ends.
-fn tag_end(text: &str) -> Option<usize> {
+pub(super) fn tag_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     if bytes.first() != Some(&b'<') || bytes.len() < 3 {
         return None;
@@ -343,18 +341,11 @@ fn length(text: &str) -> Result<u32, Violation> {
     u32::try_from(text.len()).map_err(|_| MALFORMED)
 }
 
-fn split(qualified: &str) -> (Option<&str>, &str) {
-    match qualified.split_once(':') {
-        Some((prefix, local)) => (Some(prefix), local),
+/// The prefix of a name, if there is one, and the rest.
+pub(super) fn split(qualified: &str) -> (Option<&str>, &str) {
+    match qualified.bytes().position(|byte| byte == b':') {
+        Some(colon) => (Some(&qualified[..colon]), &qualified[colon + 1..]),
         None => (None, qualified),
-    }
-}
-
-/// The value of a declaration as it is written.
-fn borrowed<'a>(value: &Cow<'a, str>) -> &'a str {
-    match *value {
-        Cow::Borrowed(value) => value,
-        Cow::Owned(_) => "", // an attribute of a slice is always borrowed
     }
 }
 

@@ -88,12 +88,12 @@ impl Xmpp {
 
     /// Says something to one other (RFC 6121 section 5).
     pub fn message(&mut self, to: &str, id: &str, body: &str, out: &mut Vec<u8>) {
-        self.say(to, "chat", id, body, out);
+        self.say(to, b"' type='chat' id='", id, body, out);
     }
 
     /// Says something in a room (XEP-0045 section 7.4).
     pub fn groupchat(&mut self, room: &str, id: &str, body: &str, out: &mut Vec<u8>) {
-        self.say(room, "groupchat", id, body, out);
+        self.say(room, b"' type='groupchat' id='", id, body, out);
     }
 
     /// Gives a room its subject (XEP-0045 section 8.1).
@@ -217,12 +217,24 @@ impl Xmpp {
         });
     }
 
-    fn say(&mut self, to: &str, kind: &str, id: &str, body: &str, out: &mut Vec<u8>) {
+    /// What bots say most by far: written in few pieces. `kind` is what stands between the values
+    /// of `to` and `id`.
+    fn say<const N: usize>(
+        &mut self,
+        to: &str,
+        kind: &[u8; N],
+        id: &str,
+        body: &str,
+        out: &mut Vec<u8>,
+    ) {
         self.write(out, |out| {
-            open("message", &[("to", to), ("type", kind), ("id", id)], out);
-            out.push(b'>');
-            element("body", body, out);
-            out.extend_from_slice(b"</message>");
+            out.extend_from_slice(b"<message to='");
+            push_value(to, out);
+            out.extend_from_slice(kind);
+            push_value(id, out);
+            out.extend_from_slice(b"'><body>");
+            push_text(body, out);
+            out.extend_from_slice(b"</body></message>");
         });
     }
 }
