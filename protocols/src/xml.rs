@@ -22,7 +22,6 @@ use memchr::{memchr, memchr3};
 
 use crate::Violation;
 
-mod attributes;
 mod element;
 mod escape;
 mod pieces;

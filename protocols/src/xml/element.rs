@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr3, memrchr};
+use quick_xml::XmlVersion;
 use quick_xml::escape::unescape;
+use quick_xml::events::attributes;
 
-use super::attributes::{self, Attributes};
 use super::pieces::{Piece, Pieces};
 use super::{is_space, verify};
 use crate::Violation;
@@ -79,7 +80,7 @@ impl<'a> Element<'a> {
             return Err(MALFORMED);
         }
         let element = Self::cut(tag, tag, length(tag)?).bound("")?;
-        verify::header(tag)?;
+        verify::header(tag, element.name as usize)?;
         Ok(element)
     }
 
@@ -113,10 +114,10 @@ impl<'a> Element<'a> {
         let mut default = inherited;
         let mut own = None;
         for attribute in self.raw_attributes() {
-            let (name, value) = attribute.map_err(|_| MALFORMED)?;
-            match name.strip_prefix("xmlns") {
-                Some("") => default = value,
-                Some(rest) if prefix.is_some() && rest.strip_prefix(':') == prefix => {
+            let attribute = attribute.map_err(|_| MALFORMED)?;
+            match (attribute.key.0.strip_prefix("xmlns"), borrowed(&attribute.value)) {
+                (Some(""), value) => default = value,
+                (Some(rest), value) if prefix.is_some() && rest.strip_prefix(':') == prefix => {
                     own = Some(value);
                 }
                 _ => {}
@@ -154,10 +155,10 @@ impl<'a> Element<'a> {
 
     /// What this element itself binds a prefix to.
     fn declares(&self, prefix: &str) -> Option<&'a str> {
-        self.raw_attributes()
-            .flatten()
-            .find(|(name, _)| name.strip_prefix("xmlns:") == Some(prefix))
-            .map(|(_, value)| value)
+        self.raw_attributes().flatten().find_map(|attribute| {
+            let rest = attribute.key.0.strip_prefix("xmlns:")?;
+            (rest == prefix).then(|| borrowed(&attribute.value))
+        })
     }
 
     /// The local name.
@@ -193,16 +194,16 @@ impl<'a> Element<'a> {
     /// The value of an attribute, its references resolved. The name is compared as it is written,
     /// with its prefix: `xml:lang` is the only prefixed one that XMPP uses.
     pub fn attribute(&self, name: &str) -> Option<Cow<'a, str>> {
-        let (_, value) = self.raw_attributes().flatten().find(|(found, _)| *found == name)?;
-        attributes::value(value)
+        let found = self.raw_attributes().flatten().find(|attribute| attribute.key.0 == name)?;
+        found.normalized_value(XmlVersion::Explicit1_0).ok()
     }
 
     /// The values of several attributes in one pass, in the order of the names.
     pub fn attributes<const N: usize>(&self, names: [&str; N]) -> [Option<Cow<'a, str>>; N] {
         let mut values = [const { None }; N];
-        for (found, value) in self.raw_attributes().flatten() {
-            if let Some(place) = names.iter().position(|name| *name == found) {
-                values[place] = attributes::value(value);
+        for found in self.raw_attributes().flatten() {
+            if let Some(place) = names.iter().position(|name| *name == found.key.0) {
+                values[place] = found.normalized_value(XmlVersion::Explicit1_0).ok();
             }
         }
         values
@@ -216,10 +217,9 @@ impl<'a> Element<'a> {
     /// The value a stream header or an element binds to a prefix, or to none with `""`.
     pub fn declaration(&self, prefix: &str) -> Option<&'a str> {
         match prefix {
-            "" => {
-                let mut all = self.raw_attributes().flatten();
-                all.find(|(name, _)| *name == "xmlns").map(|(_, value)| value)
-            }
+            "" => self.raw_attributes().flatten().find_map(|attribute| {
+                (attribute.key.0 == "xmlns").then(|| borrowed(&attribute.value))
+            }),
             _ => self.declares(prefix),
         }
     }
@@ -271,10 +271,12 @@ impl<'a> Element<'a> {
         verify::element(self.source)
     }
 
-    fn raw_attributes(&self) -> Attributes<'a> {
+    fn raw_attributes(&self) -> attributes::Attributes<'a> {
         let close = if self.is_empty_tag() { 2 } else { 1 };
-        let inside = 1 + self.name as usize..self.tag as usize - close;
-        Attributes { rest: &self.source[inside] }
+        let inside = &self.source[1..self.tag as usize - close];
+        let mut attributes = attributes::Attributes::new(inside, self.name as usize);
+        attributes.with_checks(false); // doubled ones are for `verify`: looking allocates
+        attributes
     }
 
     fn is_empty_tag(&self) -> bool {
@@ -321,7 +323,7 @@ impl<'a> Iterator for Children<'a> {
 }
 
 /// Where the start tag at the beginning of the text ends.
-pub(super) fn tag_end(text: &str) -> Option<usize> {
+fn tag_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     if bytes.first() != Some(&b'<') || bytes.len() < 3 {
         return None;
@@ -341,11 +343,18 @@ fn length(text: &str) -> Result<u32, Violation> {
     u32::try_from(text.len()).map_err(|_| MALFORMED)
 }
 
-/// The prefix of a name, if there is one, and the rest.
-pub(super) fn split(qualified: &str) -> (Option<&str>, &str) {
-    match qualified.bytes().position(|byte| byte == b':') {
-        Some(colon) => (Some(&qualified[..colon]), &qualified[colon + 1..]),
+fn split(qualified: &str) -> (Option<&str>, &str) {
+    match qualified.split_once(':') {
+        Some((prefix, local)) => (Some(prefix), local),
         None => (None, qualified),
+    }
+}
+
+/// The value of a declaration as it is written.
+fn borrowed<'a>(value: &Cow<'a, str>) -> &'a str {
+    match *value {
+        Cow::Borrowed(value) => value,
+        Cow::Owned(_) => "", // an attribute of a slice is always borrowed
     }
 }
 

@@ -1,19 +1,16 @@
 //! Whether an element is well-formed, from end to end.
 
-use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use memchr::{memchr, memmem};
+use memchr::memmem;
+use quick_xml::events::attributes::Attributes;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::name::{Namespace, NamespaceResolver, PrefixDeclaration, QName, ResolveResult};
+use quick_xml::reader::NsReader;
 
-use super::attributes::Attributes;
-use super::element::{STREAMS, XML, split, tag_end};
+use super::element::STREAMS;
 use super::is_space;
 use crate::Violation;
-
-/// Prefixes that may be bound at once; stanzas bind one or two.
-const BINDINGS_MAX: usize = 128;
-/// What only declarations themselves have (Namespaces in XML 1.0 section 3).
-const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
 const MALFORMED: Violation = Violation { rule: "malformed XML (not-well-formed)" };
 const MALFORMED_TAG: Violation = Violation { rule: "a malformed tag (not-well-formed)" };
@@ -33,136 +30,75 @@ const BAD_VERSION: Violation = Violation { rule: "XML that is not version 1.0 (n
 const BAD_ENCODING: Violation =
     Violation { rule: "an encoding that is not UTF-8 (unsupported-encoding)" };
 
-/// Prefixes and what they are bound to, the innermost last.
-struct Scope<'a> {
-    /// What is bound around the element.
-    around: &'static [(&'static str, &'static str)],
-    bindings: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Scope<'a> {
-    fn resolve(&self, prefix: &str) -> Option<&'a str> {
-        if prefix == "xml" {
-            return Some(XML);
-        }
-        let all = self.bindings.iter().rev().chain(self.around);
-        all.copied().find(|(bound, _)| *bound == prefix).map(|(_, namespace)| namespace)
-    }
-
-    /// Binds a prefix, if it and the namespace are free (Namespaces in XML 1.0 section 3).
-    fn bind(&mut self, prefix: &'a str, namespace: &'a str) -> Result<(), Violation> {
-        let reserved = prefix == "xmlns" || namespace == XMLNS || namespace.is_empty();
-        if reserved || (prefix == "xml") != (namespace == XML) {
-            return Err(BAD_BINDING);
-        }
-        if self.bindings.len() == BINDINGS_MAX {
-            return Err(BAD_BINDING);
-        }
-        self.bindings.push((prefix, namespace));
-        Ok(())
-    }
-}
-
 /// Verifies one whole element, given from its `<` to its last `>`.
 pub(super) fn element(source: &str) -> Result<(), Violation> {
-    let mut scope = Scope { around: &[("stream", STREAMS)], bindings: Vec::new() };
-    // Elements that are open: their names, and how many prefixes were bound before.
-    let mut open = Vec::with_capacity(8);
-    let mut rest = source;
-    while let Some(less) = memchr(b'<', rest.as_bytes()) {
-        let (text, markup) = rest.split_at(less);
-        content(text)?;
-        let end = if markup.starts_with("</") {
-            let end = memchr(b'>', markup.as_bytes()).ok_or(MALFORMED)?;
-            let (name, before) = open.pop().ok_or(MALFORMED)?;
-            if markup[2..end].trim_end_matches(space) != name {
-                return Err(MALFORMED);
+    let mut reader = NsReader::from_str(source);
+    let stream = PrefixDeclaration::Named("stream");
+    reader.resolver_mut().add(stream, Namespace(STREAMS)).map_err(|_| BAD_BINDING)?;
+    loop {
+        match reader.read_event().map_err(|error| fault(&error))? {
+            Event::Start(tag) | Event::Empty(tag) => start_tag(&tag, reader.resolver())?,
+            Event::End(_) => {}
+            Event::Text(text) => {
+                characters(&text)?;
+                if memmem::find(text.as_bytes(), b"]]>").is_some() {
+                    return Err(MALFORMED);
+                }
             }
-            scope.bindings.truncate(before);
-            end + 1
-        } else if let Some(section) = markup.strip_prefix("<![CDATA[") {
-            let end = memmem::find(section.as_bytes(), b"]]>").ok_or(MALFORMED)?;
-            characters(&section[..end])?;
-            markup.len() - section.len() + end + 3
-        } else if markup.starts_with("<!") || markup.starts_with("<?") {
-            return Err(FORBIDDEN);
-        } else {
-            let end = tag_end(markup).ok_or(MALFORMED)?;
-            let before = scope.bindings.len();
-            let inside = &markup[1..end - 1];
-            let name = start_tag(inside.strip_suffix('/').unwrap_or(inside), &mut scope)?;
-            match inside.ends_with('/') {
-                true => scope.bindings.truncate(before),
-                false => open.push((name, before)),
+            Event::CData(text) => characters(&text)?,
+            Event::GeneralRef(reference) => resolvable(&reference)?,
+            Event::Comment(_) | Event::PI(_) | Event::DocType(_) | Event::Decl(_) => {
+                return Err(FORBIDDEN);
             }
-            end
-        };
-        rest = &markup[end..];
+            Event::Eof => return Ok(()),
+        }
     }
-    content(rest)?;
-    if open.is_empty() { Ok(()) } else { Err(MALFORMED) }
+}
+
+fn fault(error: &quick_xml::Error) -> Violation {
+    match error {
+        quick_xml::Error::Namespace(_) => BAD_BINDING,
+        _ => MALFORMED,
+    }
 }
 
 /// Verifies the header of a stream: a start tag whose end comes much later.
-pub(super) fn header(tag: &str) -> Result<(), Violation> {
-    let mut scope = Scope { around: &[], bindings: Vec::new() };
-    start_tag(&tag[1..tag.len() - 1], &mut scope).map(drop)
+pub(super) fn header(tag: &str, name: usize) -> Result<(), Violation> {
+    let tag = BytesStart::from_content(&tag[1..tag.len() - 1], name);
+    let mut resolver = NamespaceResolver::default();
+    resolver.push(&tag).map_err(|_| BAD_BINDING)?;
+    start_tag(&tag, &resolver)
 }
 
-/// Verifies what stands between the brackets of a start tag, and binds the prefixes that it
-/// declares. Answers with the name.
-fn start_tag<'a>(inside: &'a str, scope: &mut Scope<'a>) -> Result<&'a str, Violation> {
-    let end = inside.bytes().position(|byte| is_space(byte) || byte == b'/');
-    let (tag, rest) = inside.split_at(end.unwrap_or(inside.len()));
-    name(tag)?;
-    let (mut names, mut attributes) = (Names::default(), Attributes { rest });
+fn start_tag(tag: &BytesStart<'_>, resolver: &NamespaceResolver) -> Result<(), Violation> {
+    name(tag.name())?;
+    if matches!(resolver.resolve_element(tag.name()).0, ResolveResult::Unknown(_)) {
+        return Err(UNBOUND);
+    }
+    let whole: &str = tag;
     let mut prefixed = Vec::new();
-    while let Some(attribute) = attributes.next() {
-        let (own, value) = attribute.map_err(|_| MALFORMED_TAG)?;
-        if attributes.rest.bytes().next().is_some_and(|byte| !is_space(byte)) {
-            return Err(MALFORMED_TAG); // nothing apart from the next one
+    for attribute in tag.attributes() {
+        let attribute = attribute.map_err(|_| DOUBLED)?;
+        name(attribute.key)?;
+        let value: &str = &attribute.value;
+        if !is_apart(whole, value) {
+            return Err(MALFORMED_TAG);
         }
-        name(own)?;
-        names.add(own)?;
         characters(value)?;
         references(value)?;
-        match split(own) {
-            (Some("xmlns"), prefix) => scope.bind(prefix, value)?,
-            (Some(prefix), local) => prefixed.push((prefix, local)),
-            (None, _) => {}
+        if attribute.key.0.starts_with("xmlns:") && value.is_empty() {
+            return Err(BAD_BINDING);
         }
-    }
-    if let (Some(prefix), _) = split(tag) {
-        scope.resolve(prefix).ok_or(UNBOUND)?;
-    }
-    for (prefix, _) in &mut prefixed {
-        *prefix = scope.resolve(prefix).ok_or(UNBOUND)?;
+        if attribute.key.prefix().is_some() && attribute.key.as_namespace_binding().is_none() {
+            match resolver.resolve_attribute(attribute.key) {
+                (ResolveResult::Bound(namespace), local) => prefixed.push((namespace.0, local)),
+                _ => return Err(UNBOUND),
+            }
+        }
     }
     // The same name under two prefixes of one namespace (Namespaces in XML 1.0 section 6.3).
-    prefixed.sort_unstable();
-    if prefixed.windows(2).any(|pair| pair[0] == pair[1]) { Err(DOUBLED) } else { Ok(tag) }
-}
-
-/// The names of a tag's attributes: a few inline, more of them in order.
-#[derive(Default)]
-struct Names<'a> {
-    few: [&'a str; 8],
-    many: BTreeSet<&'a str>,
-}
-
-impl<'a> Names<'a> {
-    fn add(&mut self, name: &'a str) -> Result<(), Violation> {
-        for place in &mut self.few {
-            if place.is_empty() {
-                *place = name;
-                return Ok(());
-            }
-            if *place == name {
-                return Err(DOUBLED);
-            }
-        }
-        if self.many.insert(name) { Ok(()) } else { Err(DOUBLED) }
-    }
+    prefixed.sort_unstable_by_key(|(namespace, local)| (*namespace, local.into_inner()));
+    if prefixed.windows(2).any(|pair| pair[0] == pair[1]) { Err(DOUBLED) } else { Ok(()) }
 }
 
 /// The start tag behind the XML declaration, if there is one and it is one.
@@ -170,13 +106,13 @@ pub(super) fn behind_declaration(text: &str) -> Result<&str, Violation> {
     let Some(rest) = text.strip_prefix("<?xml") else { return Ok(text) };
     let (declaration, tag) = rest.split_once("?>").ok_or(BAD_DECLARATION)?;
     let mut rank = 0;
-    let mut attributes = Attributes { rest: declaration };
-    while let Some(attribute) = attributes.next() {
+    for attribute in Attributes::new(declaration, 0) {
         let attribute = attribute.map_err(|_| BAD_DECLARATION)?;
-        if attributes.rest.bytes().next().is_some_and(|byte| !is_space(byte)) {
+        let value: &str = &attribute.value;
+        if !is_apart(declaration, value) {
             return Err(BAD_DECLARATION);
         }
-        let now = match attribute {
+        let now = match (attribute.key.0, value) {
             ("version", "1.0") => 1,
             ("version", _) => return Err(BAD_VERSION),
             ("encoding", value) if value.eq_ignore_ascii_case("utf-8") => 2,
@@ -193,41 +129,33 @@ pub(super) fn behind_declaration(text: &str) -> Result<&str, Violation> {
     if rank == 0 { Err(BAD_DECLARATION) } else { Ok(tag.trim_start_matches(space)) }
 }
 
+/// Whether a space or the end of the tag follows a value and its quote. Values are cut out of the
+/// tag, so pointers tell where they are.
+fn is_apart(tag: &str, value: &str) -> bool {
+    let behind = value.as_ptr() as usize - tag.as_ptr() as usize + value.len() + 1;
+    tag.as_bytes().get(behind).is_none_or(|byte| is_space(*byte))
+}
+
 fn space(char: char) -> bool {
     u8::try_from(char).is_ok_and(is_space)
 }
 
-/// Text between tags.
-fn content(text: &str) -> Result<(), Violation> {
-    let suspect = |byte: u8| (byte < b' ') | (byte == b'&') | (byte == b']') | (byte == 0xef);
-    if !text.bytes().fold(false, |found, byte| found | suspect(byte)) {
-        return Ok(());
-    }
-    characters(text)?;
-    if text.contains("]]>") {
-        return Err(MALFORMED);
-    }
-    references(text)
-}
-
-/// Every reference in a text or an attribute's value, which may contain no `<` (XML 1.0 section
-/// 3.1): the five predefined entities and references to characters are all there is (RFC 6120
-/// section 11.1).
-fn references(text: &str) -> Result<(), Violation> {
-    if !text.bytes().fold(false, |found, byte| found | (byte == b'<') | (byte == b'&')) {
-        return Ok(());
-    }
-    if text.contains('<') {
+/// Every reference in an attribute's value, which may contain no `<` (XML 1.0 section 3.1).
+fn references(value: &str) -> Result<(), Violation> {
+    if value.contains('<') {
         return Err(MALFORMED_TAG);
     }
-    for behind in text.split('&').skip(1) {
+    for behind in value.split('&').skip(1) {
         let (reference, _) = behind.split_once(';').ok_or(BAD_REFERENCE)?;
-        resolvable(reference)?;
+        resolvable(&BytesRef::new(reference))?;
     }
     Ok(())
 }
 
-fn resolvable(reference: &str) -> Result<(), Violation> {
+/// The five predefined entities and references to characters are all there is (RFC 6120 section
+/// 11.1).
+fn resolvable(reference: &BytesRef<'_>) -> Result<(), Violation> {
+    let reference: &str = reference;
     let Some(number) = reference.strip_prefix('#') else {
         let known = matches!(reference, "amp" | "lt" | "gt" | "apos" | "quot");
         return if known { Ok(()) } else { Err(BAD_REFERENCE) };
@@ -244,9 +172,7 @@ fn resolvable(reference: &str) -> Result<(), Violation> {
 }
 
 fn characters(text: &str) -> Result<(), Violation> {
-    // All that XML does not have begins with one of these bytes; a pass without branches tells.
-    let clean = !text.bytes().fold(false, |found, byte| found | (byte < b' ') | (byte == 0xef));
-    if clean || text.chars().all(is_character) { Ok(()) } else { Err(BAD_CHARACTER) }
+    if text.chars().all(is_character) { Ok(()) } else { Err(BAD_CHARACTER) }
 }
 
 /// Characters of XML 1.0 (production 2).
@@ -255,18 +181,16 @@ fn is_character(char: char) -> bool {
 }
 
 /// A name with at most one prefix (Namespaces in XML 1.0 section 4).
-fn name(name: &str) -> Result<(), Violation> {
-    let (prefix, local) = split(name);
-    if prefix.is_none_or(is_name) && is_name(local) { Ok(()) } else { Err(BAD_NAME) }
+fn name(name: QName<'_>) -> Result<(), Violation> {
+    let mut parts = name.0.splitn(3, ':');
+    let fine = parts.by_ref().take(2).all(is_name) && parts.next().is_none();
+    let reserved = name.prefix().is_some_and(|prefix| prefix.into_inner() == "xmlns")
+        && name.as_namespace_binding().is_none();
+    if fine && !reserved { Ok(()) } else { Err(BAD_NAME) }
 }
 
 /// A name without colons (Namespaces in XML 1.0, production 4).
 fn is_name(part: &str) -> bool {
-    let bytes = part.as_bytes();
-    let simple = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    if bytes.first().is_some_and(|byte| byte.is_ascii_alphabetic()) && bytes.iter().all(simple) {
-        return true;
-    }
     let mut chars = part.chars();
     let in_name = |char: char| {
         starts_name(char)
