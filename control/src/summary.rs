@@ -295,7 +295,7 @@ impl Summary<'_> {
         let bytes =
             |number: Option<u64>| number.map_or("-".to_owned(), |n| format!("{} B", grouped(n)));
         lines.push(format!(
-            "{}{}, CPU {}, memory {} of which base {}",
+            "{}{}, CPU {}, memory {} at most, of which base {}",
             self.label("generator"),
             several(own.shards as u64, "shard"),
             span(own.cpu),

@@ -142,7 +142,7 @@ pub struct Generator {
     pub split_tables: bool,
     /// CPU time of the whole process, user and system.
     pub cpu: Duration,
-    /// Anonymous memory of the process now.
+    /// Anonymous memory of the process, at its most.
     pub rss_bytes: u64,
     /// Anonymous memory before the first bot.
     pub base_bytes: u64,

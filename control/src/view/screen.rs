@@ -186,7 +186,7 @@ fn memory(frame: &Frame, snapshot: &Snapshot) -> String {
     row(
         "memory",
         &format!(
-            "{} in all   per bot: user {} B, kernel {} B{}",
+            "{} at most   per bot: user {} B, kernel {} B{}",
             size(own.rss_bytes),
             bytes(own.user_bytes_per_bot),
             bytes(own.kernel_bytes_per_bot),

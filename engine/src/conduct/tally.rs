@@ -47,7 +47,7 @@ impl Conductor {
         }
         let generator = &mut self.report.generator;
         generator.cpu = vitals.cpu;
-        generator.rss_bytes = vitals.rss_bytes;
+        generator.rss_bytes = generator.rss_bytes.max(vitals.rss_bytes);
         let Some(base) = self.base else { return };
         if population.online > 0 && matches!(self.phase, Phase::Ramp | Phase::Hold) {
             let per_bot = |now: u64, base: u64| Some(now.saturating_sub(base) / population.online);
