@@ -8,6 +8,8 @@ mod agreed;
 mod bots;
 #[path = "tls/certificates.rs"]
 mod certificates;
+#[path = "tls/external.rs"]
+mod external;
 #[path = "tls/keys.rs"]
 mod keys;
 #[path = "tls/ours.rs"]

@@ -205,9 +205,13 @@ impl Offer {
         self.exporter
     }
 
-    /// The offer as it can be kept on a stream: without TLS nothing binds.
+    /// The offer as it can be kept on a stream: without TLS nothing binds, and without a good
+    /// certificate of the peer nothing is external.
     pub fn over(self, stream: &Stream) -> Self {
-        let kept = |mechanism: Mechanism| stream.secured.is_some() || !mechanism.bound();
+        let kept = |mechanism: Mechanism| match mechanism {
+            Mechanism::External => stream.verified,
+            bound => stream.secured.is_some() || !bound.bound(),
+        };
         let mechanisms = self.names().filter_map(|name| name.parse().ok()).filter(|one| kept(*one));
         mechanisms.fold(
             Self { mechanisms: 0, exporter: self.exporter && stream.secured.is_some() },

@@ -19,13 +19,15 @@ const ROUNDS: u32 = 4096;
 /// Who may log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// Everybody. PLAIN takes any password; SCRAM, which needs to know one, takes this.
+    /// Everybody. PLAIN takes any password, EXTERNAL any good certificate; SCRAM, which needs to
+    /// know a password, takes this.
     Anybody {
         /// Everybody's password, where it has to be known; empty: everybody's is its name, as bots
         /// have it unless told otherwise.
         password: String,
     },
-    /// Accounts with their passwords, and those that register (XEP-0077).
+    /// Accounts with their passwords, and those that register (XEP-0077). A good certificate
+    /// speaks for any of them.
     Listed(HashMap<String, String>),
 }
 
@@ -64,6 +66,11 @@ impl Accounts for People {
         });
         let password = listed.map(Cow::Owned).or(everybody)?;
         Some(Salted { salt: SALT, rounds: ROUNDS, secret: Secret::Password(password) })
+    }
+
+    fn certified(&self, account: &str) -> bool {
+        self.everybody.is_some()
+            || self.listed(|listed| listed.contains_key(&account.to_lowercase()))
     }
 
     fn acts_as(&self, account: &str, authzid: &str) -> bool {

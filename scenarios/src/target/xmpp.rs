@@ -139,6 +139,7 @@ impl XmppTarget {
             "SCRAM-SHA-256",
             "SCRAM-SHA-1",
             "PLAIN",
+            "EXTERNAL",
             "ANONYMOUS",
         ];
         let offer = Offer::default().with_binding(BINDING);

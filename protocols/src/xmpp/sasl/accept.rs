@@ -43,6 +43,12 @@ pub trait Accounts {
     /// be logged in to by this hash.
     fn salted(&self, account: &str, hash: Hash) -> Option<Salted<'_>>;
 
+    /// Whether who showed a good certificate may be this account: for EXTERNAL.
+    fn certified(&self, account: &str) -> bool {
+        let _ = account;
+        false
+    }
+
     /// Whether the account may act as `authzid`, which in XMPP is a bare address.
     fn acts_as(&self, account: &str, authzid: &str) -> bool {
         account == authzid
@@ -85,7 +91,8 @@ pub enum Answer {
 
 /// One login of the side that accepts. Lives only as long as the login.
 ///
-/// EXTERNAL is not among what it accepts: the stream does not say whom a certificate names.
+/// EXTERNAL is for streams whose peer showed a good certificate. Whom that names the stream does
+/// not say, so the peer has to, and it is up to [`Accounts::certified`] whether that will do.
 pub struct Acceptance {
     state: State,
     account: Box<str>,
@@ -99,7 +106,7 @@ pub struct Acceptance {
 ///
 /// ```text
 /// begin -> Awaiting -response-> (as if it had come with begin)
-/// begin -> Granted                                                    PLAIN, ANONYMOUS
+/// begin -> Granted                                                    PLAIN, ANONYMOUS, EXTERNAL
 /// begin -> Challenged -response-> Granted                             SCRAM, keys known
 ///          Challenged -response-> Deriving -derived-> Granted         SCRAM, password known
 /// any of them -error-> Broken
@@ -180,7 +187,7 @@ impl Acceptance {
             State::Awaiting(Mechanism::Scram { hash, bound }) => {
                 self.challenged(hash, bound, message, accounts)
             }
-            State::Awaiting(Mechanism::External) => Err(NOT_OFFERED),
+            State::Awaiting(Mechanism::External) => self.external(message, accounts),
             State::Challenged(challenged) => self.proof(&challenged, message, accounts),
             State::Deriving { .. } | State::Granted => Err(UNASKED),
         };
@@ -227,6 +234,22 @@ impl Acceptance {
             return Err(WRONG);
         }
         if !authzid.is_empty() && !accounts.acts_as(account, authzid) {
+            return Err(OTHER_NAME);
+        }
+        self.account = account.into();
+        Ok((State::Granted, Answer::Success(None)))
+    }
+
+    /// The address to act as (RFC 4422, appendix A.1; XEP-0178), which must not be left out here.
+    fn external(
+        &mut self,
+        message: &[u8],
+        accounts: &(impl Accounts + ?Sized),
+    ) -> Result<(State, Answer), SaslError> {
+        let authzid = utf8(message, NOT_TEXT)?;
+        let account = authzid.split('@').next().unwrap_or_default();
+        let known = prepared(account).is_ok() && accounts.certified(account);
+        if account.is_empty() || !known || !accounts.acts_as(account, authzid) {
             return Err(OTHER_NAME);
         }
         self.account = account.into();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rsasl::callback::{Context, Request, SessionCallback, SessionData};
 use rsasl::mechanisms::anonymous::ANONYMOUS;
+use rsasl::mechanisms::external::EXTERNAL;
 use rsasl::mechanisms::plain::PLAIN;
 use rsasl::mechanisms::scram::properties::ScramStoredPassword;
 use rsasl::mechanisms::scram::{
@@ -25,7 +26,7 @@ const AUTHZID: &str = "other";
 const ROUNDS: u32 = 50;
 
 /// All that both implementations know; the bound ones are not among its defaults.
-static KNOWN: [rsasl::prelude::Mechanism; 8] = [
+static KNOWN: [rsasl::prelude::Mechanism; 9] = [
     SCRAM_SHA1,
     SCRAM_SHA1_PLUS,
     SCRAM_SHA256,
@@ -34,6 +35,7 @@ static KNOWN: [rsasl::prelude::Mechanism; 8] = [
     SCRAM_SHA512_PLUS,
     PLAIN,
     ANONYMOUS,
+    EXTERNAL,
 ];
 
 /// The other side's half of a channel.
@@ -96,7 +98,11 @@ impl SessionCallback for Asked {
                 let password = context.get_ref::<Password>().expect("PLAIN has one");
                 assert_eq!(password, PASSWORD.as_bytes());
             }
-            Ok(context.get_ref::<AuthId>().unwrap_or("nobody").to_owned())
+            let name = match session.mechanism().mechanism.as_str() {
+                "EXTERNAL" => context.get_ref::<AuthzId>(),
+                _ => context.get_ref::<AuthId>(),
+            };
+            Ok(name.unwrap_or("nobody").to_owned())
         })?;
         Ok(())
     }
@@ -155,6 +161,9 @@ impl Accounts for Both {
     fn salted(&self, account: &str, hash: Hash) -> Option<Salted<'_>> {
         self.0.salted(account, hash)
     }
+    fn certified(&self, account: &str) -> bool {
+        account == AUTHZID
+    }
     fn acts_as(&self, _: &str, authzid: &str) -> bool {
         authzid == AUTHZID
     }
@@ -211,4 +220,20 @@ fn the_other_side_may_be_somebody_else() {
     }
     let nobody = Credentials::nobody();
     assert_eq!(dialled(Mechanism::Anonymous, &nobody).as_deref(), Some("nobody"));
+}
+
+#[test]
+fn a_certificate_speaks_for_whom_the_message_names() {
+    let who = Credentials::certificate("juliet@example.org").expect("prepared");
+    assert_eq!(dialled(Mechanism::External, &who).as_deref(), Some("juliet@example.org"));
+    let whom_it_names = Credentials::certificate("").expect("nothing to prepare");
+    assert_eq!(dialled(Mechanism::External, &whom_it_names).as_deref(), Some(""));
+    assert_eq!(accepted(Mechanism::External, PASSWORD, Some(AUTHZID)).as_deref(), Some(AUTHZID));
+    assert_eq!(accepted(Mechanism::External, PASSWORD, Some("root")), None);
+    assert_eq!(accepted(Mechanism::External, PASSWORD, Some("")), None, "it has to say whom");
+    // Without a certificate that is good nothing is offered.
+    let offered = offer(Mechanism::External);
+    let verified = Stream { verified: true, ..Stream::default() };
+    assert!(offered.over(&verified).holds(Mechanism::External));
+    assert!(!offered.over(&Stream::default()).holds(Mechanism::External));
 }
