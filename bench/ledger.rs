@@ -156,8 +156,9 @@ fn main() {
     let clock = each(begun.elapsed(), 100_000) / 2.0;
     let [before, after] = figures.memory;
     println!(
-        "ledger: {bots} bots in rooms of {ROOM}: {:.0} ns a receipt, {:.0} ns a message sent, {:.0} \
-         ns in its whole life, {} bytes a message on record (the clock takes {clock:.0} ns of each)",
+        "ledger: {bots} bots in rooms of {ROOM}: {:.0} ns a receipt, {:.0} ns a message sent, \
+         {:.0} ns in its whole life, {} bytes a message on record (the clock takes {clock:.0} ns \
+         of each)",
         each(figures.hearing, figures.receipts) - clock,
         each(figures.sending, u64::from(bots)) - clock,
         each(figures.renewing, u64::from(bots)) - clock,

@@ -8,6 +8,7 @@
 //! | `roles.rs` | processes of their own for both, from one executable |
 //! | `replay.rs` | the limit program of logins, and what the bare server says to them |
 //! | `ours.rs` | the engine as the client of that server |
+//! | `handshakes.rs` | the limit program of TLS: handshakes in memory |
 //! | `crowd.rs` | bots and the embedded target, and what they weigh |
 //! | `pairs.rs` | alternating pairs and `ratio NAME median min max` |
 //! | `namespace.rs` | a network namespace of one's own |
@@ -18,6 +19,7 @@
 
 pub mod bare_server;
 pub mod crowd;
+pub mod handshakes;
 pub mod limit;
 pub mod machine;
 pub mod namespace;

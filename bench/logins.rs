@@ -17,7 +17,7 @@ const LOGINS: usize = 15_000;
 const RATIO_MIN: f64 = 0.8;
 
 fn main() -> io::Result<()> {
-    role_or(|_, words| log_in(&Load::parse(words)?).map(|figures| println!("{figures}")));
+    role_or(|_, words| log_in(&Load::parse(words)?, None).map(|figures| println!("{figures}")));
     in_own_namespace();
     let numbers: Vec<usize> = env::args().filter_map(|word| word.parse().ok()).collect();
     let count = numbers.first().copied().unwrap_or(9);

@@ -61,5 +61,5 @@ fn logins_are_replayed_to_the_end() {
     let ports = bare_server::start(1, 101, Answers(&replay::ANSWERS));
     let logins = Load { mode: Mode::ConnectOnly, ..Load::new(101, 1, &ports) };
     assert_eq!(replay::run(&logins).expect("logins").connect.count, 101);
-    assert_eq!(crate::xmpp::log_in(&logins).expect("logins").connect.count, 101);
+    assert_eq!(crate::xmpp::log_in(&logins, None).expect("logins").connect.count, 101);
 }

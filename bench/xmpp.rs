@@ -118,7 +118,7 @@ pub fn dialling(tier: Tier, certificate: &str) -> io::Result<Tls> {
 }
 
 /// Logs all of `load` in with the engine, in this process, on one shard.
-pub fn log_in(load: &Load) -> io::Result<Figures> {
+pub fn log_in(load: &Load, tls: Option<Tls>) -> io::Result<Figures> {
     let endpoint = |&port: &u16| Endpoint {
         name: port.to_string(),
         address: ([127, 0, 0, 1], port).into(),
@@ -137,6 +137,7 @@ pub fn log_in(load: &Load) -> io::Result<Figures> {
         close: Close::Rst,
         drain: Duration::from_secs(1),
         sample_every: Duration::from_millis(100),
+        tls,
         ..Plan::default()
     };
     let begun = processor_time();
