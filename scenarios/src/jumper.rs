@@ -92,6 +92,8 @@ pub struct Bot {
     place: Place,
     /// The room has told its subject: from here on nothing is history.
     settled: bool,
+    /// The join was refused for now: it asks again when it wakes.
+    asks_again: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +155,8 @@ impl Jumper {
         self.ask(bot, ctx);
     }
 
-    fn ask(&self, bot: &Bot, ctx: &mut Ctx<'_, Self>) {
+    fn ask(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        bot.asks_again = false;
         let (room, nick) = (&self.room(bot).address, self.nick(bot, ctx.id));
         ctx.send(|session, out| session.join(room, &nick, None, self.history, out));
     }
@@ -216,6 +219,7 @@ impl Scenario for Jumper {
             tries: 0,
             place: Place::Out,
             settled: false,
+            asks_again: false,
         }
     }
 
@@ -247,8 +251,14 @@ impl Scenario for Jumper {
                 ctx.ledger().resumed();
                 match bot.place {
                     Place::Inside => ctx.think(&self.pause),
-                    // What was not acknowledged is sent again with the stream.
-                    Place::Entering => ctx.begin(JOIN),
+                    // What was not acknowledged is sent again with the stream; but the wake of
+                    // who was to ask again went with the link.
+                    Place::Entering => {
+                        ctx.begin(JOIN);
+                        if bot.asks_again {
+                            self.ask(bot, ctx);
+                        }
+                    }
                     Place::Leaving => ctx.begin(LEAVE),
                     Place::Out => self.jump(bot, ctx),
                 }

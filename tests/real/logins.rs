@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use densebots_engine::{Cause, Trust};
-use densebots_tests::servers::Make;
+use densebots_engine::{Cause, Identity, Trust};
+use densebots_tests::servers::{Make, ejabberd};
 
 use crate::ground::{Bots, accounts, all_well, at_both, op};
 
@@ -87,4 +87,32 @@ fn a_wrong_password_is_named() {
             assert_eq!(loss.lost.cause.blame(), "target", "{mechanism}");
         }
     });
+}
+
+/// ejabberd knows EXTERNAL (XEP-0178). Prosody as it comes does not know it for users.
+#[test]
+fn by_a_certificate_that_names_the_account() {
+    let Some(server) = ejabberd() else { return };
+    accounts(server, "certified", 2);
+    let shown = |nth: u32| {
+        let (chain, key) = server.certify(&format!("certified{nth}@{}", server.domain));
+        Identity { chain: chain.into_bytes(), key: key.into_bytes() }
+    };
+    let run = |identity| {
+        let mut bot = Bots::jump(server, "certified", 1).set("mechanism", "EXTERNAL");
+        bot = bot.over_tls(server, true);
+        let dial = bot.plan.tls.as_mut().and_then(|tls| tls.dial.as_mut()).expect("it dials");
+        dial.identity = identity;
+        bot.run()
+    };
+    let report = run(Some(shown(1)));
+    all_well(server, &report);
+    assert_eq!((op(&report, "xmpp.login"), op(&report, "xmpp.sasl")), ((1, 1), (1, 1)));
+    // It offers that to everybody over TLS, and refuses who shows another's certificate, or none.
+    for identity in [Some(shown(2)), None] {
+        let report = run(identity);
+        assert_eq!(report.failures(), ["nobody got online"]);
+        let [loss] = report.total.losses[..] else { panic!("{:?}", report.total.losses) };
+        assert_eq!(loss.lost.condition, "a login failure: not-authorized");
+    }
 }

@@ -43,6 +43,7 @@ fn libraries() -> String {
 fn configuration(server: &Server) -> String {
     let Server { domain, anonymous, muc, closed_muc, plain_port, direct_tls_port, .. } = server;
     let folder = server.folder.display();
+    let certified = format!("cafile: {folder}/ca.pem"); // of users (XEP-0178)
     let listen = "module: ejabberd_c2s, ip: 127.0.0.1, backlog: 1024, max_stanza_size: 16777216, \
                   shaper: none, access: all";
     format!(
@@ -54,7 +55,7 @@ ca_file: "{folder}/ca.pem"
 acme: {{auto: false}}
 listen:
   - {{port: {plain_port}, starttls: true, {listen}}}
-  - {{port: {direct_tls_port}, tls: true, {listen}}}
+  - {{port: {direct_tls_port}, tls: true, tls_verify: true, {certified}, {listen}}}
 auth_password_format: plain
 disable_sasl_mechanisms: [digest-md5, x-oauth2]
 registration_timeout: infinity

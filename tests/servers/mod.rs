@@ -169,6 +169,11 @@ impl Server {
         register::register(self, accounts);
     }
 
+    /// A certificate for the account with this bare address, and its key, both PEM.
+    pub fn certify(&self, address: &str) -> (String, String) {
+        certificate::of_user(&self.folder, address)
+    }
+
     /// Stops it in good order; accounts and ports stay as they are.
     pub fn stop(&self) {
         if let Some(kept) = self.lock().take() {

@@ -66,7 +66,10 @@ impl Jumper {
             // Somebody has the nick: another one.
             StanzaCondition::Conflict if again => self.ask(bot, ctx),
             // The room is made at this moment, and not open yet.
-            StanzaCondition::ItemNotFound if again && self.create => ctx.wake_in(UNLOCKING),
+            StanzaCondition::ItemNotFound if again && self.create => {
+                bot.asks_again = true;
+                ctx.wake_in(UNLOCKING);
+            }
             _ => {
                 ctx.fail(JOIN);
                 bot.place = Place::Out;
