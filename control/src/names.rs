@@ -45,12 +45,13 @@ pub(crate) struct Place {
     pub weight: u32,
 }
 
-/// The scenario that was named, or the one that fits the targets: where a scheme says nothing, a
-/// port does, which a domain of XMPP has as a rule not.
+/// The scenario that was named, or the one that fits the targets: without a scheme, a name without
+/// a port is a domain of XMPP.
 pub(crate) fn scenario<'a>(named: Option<&'a str>, targets: &[String]) -> &'a str {
     let xmpp = |typed: &String| match typed.split_once("://") {
         Some((scheme, _)) => SCHEMES.iter().any(|(own, known)| *own == scheme && known.xmpp),
-        None => located(typed, &|why| usage(why)).is_ok_and(|(_, port)| port.is_none()),
+        None => located(typed, &|why| usage(why))
+            .is_ok_and(|(host, port)| port.is_none() && host.parse::<IpAddr>().is_err()),
     };
     named.unwrap_or(if targets.iter().all(xmpp) { "jumper" } else { "echo" })
 }
@@ -281,8 +282,7 @@ mod tests {
         for typed in ["", "xmpp://chat.example", "xmpps://[::1]:5223", "chat.example=2"] {
             assert_eq!(fitting(typed), "jumper", "{typed}");
         }
-        for typed in ["line://127.0.0.1:7000", "127.0.0.1:7000=2", "a:7000", "xmpp://a lines://a:1"]
-        {
+        for typed in ["line://127.0.0.1:7000", "127.0.0.1", "a:7000=2", "xmpp://a lines://a:1"] {
             assert_eq!(fitting(typed), "echo", "{typed}");
         }
         assert_eq!(super::scenario(Some("talk"), &["xmpp://a".to_owned()]), "talk");

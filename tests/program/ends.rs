@@ -11,7 +11,7 @@ use crate::stage::{Running, pid, program, run};
 
 #[test]
 fn sigterm_drains_and_the_summary_is_told() {
-    let mut running = Running::of(program("--conns 20 --for 1h --set pace=100ms"));
+    let mut running = Running::of(program("run echo --conns 20 --for 1h --set pace=100ms"));
     running.until(|line| line.contains(" hold "));
     running.signal(Signal::TERM);
     let ended = running.end().with(130);

@@ -40,7 +40,7 @@ const KEYS: &[(&str, &str)] = &[
 
 #[test]
 fn a_small_run_passes_and_its_report_has_the_keys_of_the_contract() {
-    let (ended, report) = report("--conns 20 --for 1s --set pace=100ms");
+    let (ended, report) = report("run echo --conns 20 --for 1s --set pace=100ms");
     let ended = ended.with(0);
     let (first, last) = (ended.out.lines().next(), ended.out.lines().last());
     assert!(first.is_some_and(|line| line.starts_with("passed, trustworthy: ")), "{}", ended.out);
@@ -66,6 +66,21 @@ fn a_small_run_passes_and_its_report_has_the_keys_of_the_contract() {
     assert!(series.iter().any(|second| second["ops"][0]["latency"].is_string()));
     let sent: u64 = series.iter().filter_map(|second| second["sent"].as_u64()).sum();
     assert_eq!(report["bytes"]["sent"].as_u64(), Some(sent), "the seconds add up");
+}
+
+#[test]
+fn a_bare_run_is_of_jumpers_whose_every_message_is_accounted_for() {
+    let (ended, report) = report("--conns 20 --for 1s --set pause=50ms..150ms");
+    let ended = ended.with(0);
+    assert_eq!(report["run"]["scenario"], "jumper");
+    assert!(ended.err.contains("20 connections on 1 shard, arriving at 3,000/s"), "{}", ended.err);
+    let delivery = &report["delivery"];
+    let of = |class: &str| delivery[class].as_u64().unwrap_or(u64::MAX);
+    assert!(of("messages") >= 100, "{delivery}");
+    assert_eq!(of("expected"), of("delivered") + of("excused"), "{delivery}");
+    for wrong in ["missing", "duplicated", "reordered", "late", "foreign"] {
+        assert_eq!(of(wrong), 0, "{wrong}: {delivery}");
+    }
 }
 
 #[test]
@@ -96,7 +111,7 @@ fn talk_passes_its_token_round() {
 
 #[test]
 fn an_open_run_lets_bots_come_and_go() {
-    let words = "--open 50/s --for 2s --set count=2 --set pace=50ms --drain 1s";
+    let words = "run echo --open 50/s --for 2s --set count=2 --set pace=50ms --drain 1s";
     let (ended, report) = report(words);
     ended.with(0);
     assert_eq!(report["run"]["model"], "open");
@@ -136,7 +151,7 @@ fn untrustworthy_figures_end_with_5_under_strict_alone() {
 
 #[test]
 fn a_traced_bot_shows_its_bytes() {
-    let words = "--conns 5 --for 1s --set pace=200ms --set size=12 --trace-bot 3 --quiet";
+    let words = "run echo --conns 5 --for 1s --set pace=200ms --set size=12 --trace-bot 3 --quiet";
     let ended = run(words).with(0);
     for part in ["bot 3  online", "-> \"=00000001", "<- \"=00000001", "bot 3  done"] {
         assert!(ended.err.contains(part), "no `{part}` in {}", ended.err);

@@ -95,7 +95,7 @@ fn jumpers_talk_to_the_embedded_target_however_it_is_encrypted() {
 
 #[test]
 fn lines_are_encrypted_from_the_first_byte() {
-    let (ended, report) = report("--conns 20 --for 1s --set pace=100ms --tls");
+    let (ended, report) = report("run echo --conns 20 --for 1s --set pace=100ms --tls");
     ended.with(0);
     assert_eq!(report["tls"]["dense"], 20);
     assert!(report["ops"][0]["ok"].as_u64() > Some(0));
@@ -204,7 +204,7 @@ fn fault(words: &str, said: &[&str]) {
 
 #[test]
 fn schemes_have_to_fit_the_scenario() {
-    fault("--target xmpp://127.0.0.1", &["`echo`", "line://HOST:PORT", "jumper"]);
+    fault("run echo --target xmpp://127.0.0.1", &["`echo`", "line://HOST:PORT", "jumper"]);
     fault("run jumper --target line://127.0.0.1:1", &["`jumper`", "xmpp://DOMAIN"]);
     fault("run jumper --target xmp://127.0.0.1", &["did you mean `xmpp`"]);
     fault("run jumper --target xmpp://a.example,xmpp://b.example --via 127.0.0.1:1", &["--via"]);
@@ -212,7 +212,7 @@ fn schemes_have_to_fit_the_scenario() {
         "run jumper --target xmpps://a.example --tls off --via 127.0.0.1:1",
         &["--tls off", "xmpp://"],
     );
-    fault("--tls starttls", &["--tls direct"]);
+    fault("run echo --tls starttls", &["--tls direct"]);
     fault("run jumper --target xmpp://192.0.2.1", &["--allow 192.0.2.1"]);
     fault("serve echo --domain chat.example", &["--domain", "serve xmpp"]);
 }

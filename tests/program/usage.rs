@@ -19,7 +19,7 @@ fn mistyped_names_get_a_suggestion() {
     refused("ecoh", &["run echo"]);
     refused("run ehco", &["ehco", "`echo`", "idle"]);
     refused("serve ecko", &["`echo`"]);
-    refused("--set pcae=1s", &["pcae", "`pace`"]);
+    refused("run echo --set pcae=1s", &["pcae", "`pace`"]);
     refused("--target lime://127.0.0.1:1", &["`line`"]);
 }
 
@@ -40,7 +40,7 @@ fn flags_that_contradict_each_other_are_refused() {
     refused("--open 5/s --arrive 5/s", &["--open", "--arrive"]);
     refused("--ids 1..5 --conns 5", &["--ids", "--bots"]);
     refused("--via 127.0.0.1:1", &["--via", "--target"]);
-    refused("--set pace=never", &["pace", "never"]);
+    refused("run echo --set pace=never", &["pace", "never"]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_report_that_cannot_be_written_is_refused_before_anything_starts() {
 
 #[test]
 fn the_environment_sets_flags_and_parameters() {
-    let mut command = program("doctor");
+    let mut command = program("doctor echo");
     command.env("DENSEBOTS_CONNS", "77").env("DENSEBOTS_VAR_PACE", "1s");
     let ended = Running::of(command).end().with(0);
     assert!(ended.out.contains("77 connections"), "{}", ended.out);
@@ -87,7 +87,7 @@ fn list_names_every_scenario_with_its_parameters() {
 
 #[test]
 fn doctor_says_what_is_needed_and_what_is_there() {
-    let ended = run("doctor --conns 1000 --set pace=1s").with(0);
+    let ended = run("doctor echo --conns 1000 --set pace=1s").with(0);
     let limits = std::fs::read_to_string("/proc/self/limits").expect("Linux");
     let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
     let hard: u64 = files.split_whitespace().nth(4).and_then(|n| n.parse().ok()).expect("a number");
