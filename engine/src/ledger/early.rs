@@ -10,6 +10,8 @@ use crate::time::Time;
 
 /// Receipts that may wait: a tenth of a second at full speed. Whatever is over it is counted.
 const EARLY_MAX: usize = 1 << 16;
+/// Places of receipts that were taken, beside as many as wait, before the others close ranks.
+const GAPS_MIN: usize = 64;
 
 /// A bot of this shard heard a message.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +42,17 @@ struct Line {
 pub(super) struct Early {
     /// `None` where one was taken.
     waiting: VecDeque<Option<Waiting>>,
+    /// How many of them were not.
+    count: usize,
+    /// What `waiting` was before the receipts closed ranks: empty.
+    spare: VecDeque<Option<Waiting>>,
     base: u32,
     senders: HashMap<u64, Line, BuildHasherDefault<AsIs>>,
 }
 
 impl Early {
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.count == 0
     }
 
     fn at(&self, number: u32) -> Option<&Waiting> {
@@ -55,13 +61,31 @@ impl Early {
 
     /// Keeps a receipt; false if there is no room for it.
     pub(super) fn put(&mut self, sender: u32, sequence: u32, receipt: Receipt) -> bool {
-        if self.waiting.len() >= EARLY_MAX {
+        if self.count >= EARLY_MAX {
             return false;
         }
+        if self.waiting.len() >= 2 * self.count + GAPS_MIN {
+            self.close_ranks();
+        }
+        self.push(sender, sequence, receipt);
+        self.count += 1;
+        true
+    }
+
+    fn push(&mut self, sender: u32, sequence: u32, receipt: Receipt) {
         let number = self.base.wrapping_add(self.waiting.len() as u32);
         self.waiting.push_back(Some(Waiting { receipt, sender, sequence, next: number }));
         self.append(sender, number);
-        true
+    }
+
+    /// Lines up anew those who wait: one of them may do so behind whom thousands came and went.
+    fn close_ranks(&mut self) {
+        let mut old = std::mem::replace(&mut self.waiting, std::mem::take(&mut self.spare));
+        self.senders.clear();
+        for Waiting { receipt, sender, sequence, .. } in old.drain(..).flatten() {
+            self.push(sender, sequence, receipt);
+        }
+        self.spare = old;
     }
 
     fn append(&mut self, sender: u32, number: u32) {
@@ -109,6 +133,7 @@ impl Early {
             if own == sequence {
                 into.push((receipt, self.overtook(sender, sequence, &receipt)));
                 self.waiting[at] = None;
+                self.count -= 1;
             } else {
                 if let Some(waiting) = &mut self.waiting[at] {
                     waiting.next = number;
@@ -147,6 +172,7 @@ impl Early {
         let number = self.base;
         let first = self.waiting.pop_front()??;
         self.base = self.base.wrapping_add(1);
+        self.count -= 1;
         // The oldest of all is the first of its sender.
         let sender = mix(u64::from(first.sender));
         if first.next == number {
@@ -155,5 +181,35 @@ impl Early {
             line.first = first.next;
         }
         Some(first.receipt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_who_waits_keeps_no_place_from_those_who_come_and_go() {
+        let mut early = Early::default();
+        let receipt = |at| Receipt {
+            room: GroupId::numbered(1),
+            at: Time::ZERO + Duration::from_micros(at),
+            bot: 7,
+            stay: 0,
+        };
+        assert!(early.put(1, 1, receipt(0)));
+        let mut taken = Vec::new();
+        for nth in 1..=4 * EARLY_MAX as u32 {
+            assert!(early.put(2 + nth % 3, nth, receipt(nth.into())), "receipt {nth}");
+            assert!(early.put(1, 1 + nth, receipt(nth.into())), "receipt {nth}");
+            early.take(2 + nth % 3, nth, &mut taken);
+            early.take(1, 1 + nth, &mut taken);
+            assert_eq!(taken.drain(..).filter(|&(_, overtaken)| !overtaken).count(), 2);
+        }
+        assert!(early.waiting.len() <= 2 + 2 * GAPS_MIN);
+        let (second, patience) = (Duration::from_secs(1), Duration::from_millis(1));
+        let left = early.expire(Time::ZERO + second, patience).expect("it still waits");
+        assert_eq!(left.at, Time::ZERO);
+        assert!(early.is_empty() && early.expire(Time::NEVER, patience).is_none());
     }
 }
