@@ -1,18 +1,16 @@
 //! What was meant: flags become a plan, or a fault that names the flag. The only validation.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use anyhow::Result;
 use densebots_engine::limits::{Demand, Machine};
 use densebots_engine::net::Tuning;
 use densebots_engine::plan::{SHARDS_MAX, Tls};
-use densebots_engine::{Arrival, Backoff, Close, Endpoint, Load, Plan, Preflight, Repeat, Terms};
-use densebots_scenarios::target::Speaks;
+use densebots_engine::{Backoff, Close, Endpoint, Load, Plan, Preflight, Repeat, Terms};
 use densebots_scenarios::{BUILTIN, Builtin, SettingError, Settings, Traffic};
 
 use crate::allow::Allowed;
-use crate::args::{self, CloseWay, LinkFlags, LoadFlags, RunFlags, SecureFlags, Switch};
+use crate::args::{self, CloseWay, LinkFlags, RunFlags, SecureFlags, Switch};
 use crate::ending::usage;
 use crate::names;
 use crate::secure::{self, Way};
@@ -21,21 +19,10 @@ use crate::service::Service;
 #[cfg(test)]
 mod tests;
 
-/// Bots of a run that says nothing about it.
-const BOTS: u32 = 1_000;
-/// How fast they arrive, a second.
-const ARRIVE: f64 = 10_000.0;
-/// How fast they arrive, a second, if each has to log in: what a core of each side does without
-/// being late.
-const LOG_IN: f64 = 3_000.0;
-/// The same over TLS: four fifths of such a login are its handshake.
-const LOG_IN_SECURE: f64 = 600.0;
-/// Connections alone come faster if there are so many that they would still be arriving after so many seconds.
-const ARRIVE_SECONDS: f64 = 35.0;
-/// How fast they arrive at a target that may be somebody's.
-const ARRIVE_GENTLE: f64 = 100.0;
-/// An open run that says nothing about it may have so many bots live at once.
-const LIVE_MAX: u64 = 100_000;
+mod load;
+use load::{arrival_rate, load, usual_rate};
+pub(crate) use load::{expected_length, ids};
+
 /// What a message that is heard takes of a core, of generator and target together: measured with
 /// 100,000 jumpers, whose sockets no cache holds.
 const HEARING_CORE_SECONDS: f64 = 50e-6;
@@ -241,22 +228,10 @@ fn describe(endpoints: &[Endpoint]) -> String {
     }
 }
 
-fn plan(
-    flags: &RunFlags,
-    scenario: &Builtin,
-    Aimed { endpoints, tls, here: loopback, .. }: Aimed,
-) -> Result<Plan> {
-    let secure = tls.is_some();
-    let usual = |bots: u32| match scenario.target {
-        _ if !loopback => ARRIVE_GENTLE,
-        Speaks::Xmpp if secure => LOG_IN_SECURE,
-        Speaks::Xmpp => LOG_IN,
-        Speaks::Echo | Speaks::Rooms => ARRIVE.max(f64::from(bots) / ARRIVE_SECONDS).round(),
-    };
-    let (load, first_id) = load(&flags.load, usual)?;
-    let LinkFlags { close, nodelay, retry_first, retry_cap, give_up, .. } = flags.link;
-    let own = &flags.load;
-    if own.shards.is_some_and(|shards| shards == 0 || shards as usize > SHARDS_MAX) {
+/// Values that no plan can have.
+fn check(flags: &RunFlags) -> Result<()> {
+    let LinkFlags { retry_first, retry_cap, .. } = flags.link;
+    if flags.load.shards.is_some_and(|shards| shards == 0 || shards as usize > SHARDS_MAX) {
         return Err(usage(format!("--shards: from 1 to {SHARDS_MAX}")));
     }
     for (flag, time) in [
@@ -273,6 +248,19 @@ fn plan(
     if retry_first > retry_cap {
         return Err(usage("--retry-first is longer than --retry-cap, the longest pause"));
     }
+    Ok(())
+}
+
+fn plan(
+    flags: &RunFlags,
+    scenario: &Builtin,
+    Aimed { endpoints, tls, here: loopback, .. }: Aimed,
+) -> Result<Plan> {
+    let usual = |bots| usual_rate(scenario, tls.is_some(), loopback, bots);
+    let (load, first_id) = load(&flags.load, usual)?;
+    check(flags)?;
+    let LinkFlags { close, nodelay, retry_first, retry_cap, give_up, .. } = flags.link;
+    let own = &flags.load;
     Ok(Plan {
         seed: own.seed,
         load,
@@ -333,57 +321,6 @@ fn flag(field: &'static str) -> &'static str {
     }
 }
 
-/// The load, and the first id. `usual` is how fast bots arrive unless it is said.
-fn load(flags: &LoadFlags, usual: impl Fn(u32) -> f64) -> Result<(Load, u32)> {
-    let (first_id, ids) = match &flags.ids {
-        None => (1, None),
-        Some(range) => {
-            let (first, last) = ids(range)?;
-            (first, Some(last - first + 1))
-        }
-    };
-    let bots = ids.or(flags.bots);
-    if bots == Some(0) {
-        return Err(usage("--bots 0: a run needs at least one bot"));
-    }
-    let Some(rate) = flags.open else {
-        let bots = bots.unwrap_or(BOTS);
-        let arrival = match (flags.arrive, flags.ramp) {
-            (_, Some(ramp)) => Arrival::Ramp(ramp),
-            (rate, None) => Arrival::Constant(rate.unwrap_or_else(|| usual(bots))),
-        };
-        return Ok((Load::Closed { bots, arrival, hold: flags.hold }, first_id));
-    };
-    if flags.hold.is_zero() {
-        return Err(usage("--for 0s: with --open nobody would arrive"));
-    }
-    let ramp = flags.ramp.unwrap_or_default();
-    let open = |live_max| Load::Open { rate, ramp, lasting: ramp + flags.hold, live_max };
-    let arrivals = open(u32::MAX).bots_max().min(LIVE_MAX);
-    let live_max = bots.unwrap_or(u32::try_from(arrivals).unwrap_or(u32::MAX));
-    Ok((open(live_max), first_id))
-}
-
-/// `50001..100000`, both ends included.
-pub(crate) fn ids(range: &str) -> Result<(u32, u32)> {
-    let fault = || usage(format!("--ids {range}: give the first and the last, 50001..100000"));
-    let (first, last) = range.split_once("..").ok_or_else(fault)?;
-    let last = last.strip_prefix('=').unwrap_or(last);
-    let number = |text: &str| crate::units::count(text.trim()).map_err(|_| fault());
-    let (first, last) = (number(first)?, number(last)?);
-    if first == 0 || first > last { Err(fault()) } else { Ok((first, last)) }
-}
-
-fn arrival_rate(load: &Load) -> f64 {
-    match *load {
-        Load::Closed { arrival: Arrival::Constant(rate), .. } | Load::Open { rate, .. } => rate,
-        Load::Closed { bots, arrival: Arrival::Ramp(over), .. } if !over.is_zero() => {
-            f64::from(bots) / over.as_secs_f64()
-        }
-        Load::Closed { bots, .. } => bots.into(),
-    }
-}
-
 /// Compares demand and machine. The number of shards is the user's, or the fewest that hold the
 /// demand: half of the cores beside a target on this machine, all of them otherwise.
 fn measure(machine: &Machine, mut demand: Demand) -> (Demand, Preflight) {
@@ -413,19 +350,4 @@ fn measure(machine: &Machine, mut demand: Demand) -> (Demand, Preflight) {
 
 fn embedded_endpoints(count: u32) -> Vec<SocketAddr> {
     (1..=count.min(60_000) as u16).map(|port| (Ipv4Addr::LOCALHOST, port).into()).collect()
-}
-
-/// How long the run should take, from arrival to the end of the hold.
-pub(crate) fn expected_length(plan: &Plan) -> Duration {
-    match plan.load {
-        Load::Closed { bots, arrival, hold } => {
-            let arriving = match arrival {
-                Arrival::AtOnce => Duration::ZERO,
-                Arrival::Constant(rate) => Duration::from_secs_f64(f64::from(bots) / rate),
-                Arrival::Ramp(over) => over,
-            };
-            arriving.saturating_add(hold)
-        }
-        Load::Open { lasting, .. } => lasting,
-    }
 }

@@ -1,5 +1,10 @@
 //! What is typed, what is meant by it, and which flag a fault names.
 
+use std::time::Duration;
+
+use densebots_engine::Arrival;
+
+use super::load::{ARRIVE, ARRIVE_GENTLE};
 use super::*;
 use crate::args::{Typed, Verb};
 
