@@ -109,7 +109,7 @@ impl Jumper {
     pub fn from(settings: &Settings, plan: &Plan) -> Result<Jumper, SettingError> {
         let chat = Chat::from(settings, plan)?;
         let says = settings.span("says", |text| text.parse().ok(), "a span such as 5..10")?;
-        let pause = pause(settings)?;
+        let pause = settings.times("pause")?;
         let create = settings.switch("create")?;
         let last = settings.number("history", 0..=1000, "a number from 0 to 1000")?;
         Ok(Jumper {
@@ -127,7 +127,7 @@ impl Jumper {
 
     /// The traffic of one bot that talks, with `bots` of them.
     pub fn traffic(settings: &Settings, bots: u64) -> Result<Traffic, SettingError> {
-        let pause = pause(settings)?;
+        let pause = settings.times("pause")?;
         let rate = 2.0 / (pause.0 + pause.1).as_secs_f64().max(0.001);
         let rooms = count(settings, bots)?;
         let others = bots as f64 / rooms as f64;
@@ -317,10 +317,6 @@ impl Scenario for Jumper {
     fn on_silent(&self, _: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) -> bool {
         ctx.send(|session, out| session.ping("", "alive", out))
     }
-}
-
-fn pause(settings: &Settings) -> Result<(Duration, Duration), SettingError> {
-    settings.span("pause", crate::duration_of, "a span such as 5s..15s")
 }
 
 /// How many rooms there are for so many bots.

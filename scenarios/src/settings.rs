@@ -83,7 +83,7 @@ impl Settings {
 
     /// Makes a span of times so many times as long, unless it was set. Says whether it did.
     pub fn stretch(&mut self, name: &'static str, times: f64) -> Result<bool, SettingError> {
-        let (from, to) = self.span(name, duration_of, "a span such as 5s..15s")?;
+        let (from, to) = self.times(name)?;
         if self.set.contains(name) || times <= 1.0 {
             return Ok(false);
         }
@@ -148,6 +148,11 @@ impl Settings {
             (Some(from), Some(to)) if from <= to => Ok((from, to)),
             _ => Err(self.fault(name, wanted)),
         }
+    }
+
+    /// Two times of which the first is not longer.
+    pub fn times(&self, name: &'static str) -> Result<(Duration, Duration), SettingError> {
+        self.span(name, duration_of, "a span such as 5s..15s")
     }
 
     /// `true` or `false`.

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use densebots_engine::{BotId, Ctx, Link, Plan, Rng, Role, Scenario, Time};
-use densebots_protocols::xmpp::sasl::{Choice, Mechanism};
-use densebots_protocols::xmpp::{Account, Event, Identity, Service, Tls, Xmpp};
+use densebots_protocols::xmpp::{Event, Xmpp};
 use densebots_scenarios::Settings;
 use densebots_scenarios::chat;
 use densebots_scenarios::echobot::{Echobot, MARK};
 use densebots_scenarios::target::xmpp::{self, XmppTarget};
+
+use crate::world::visitor;
 
 /// Asks, and answers each answer with its own id, as a careless echo would.
 struct Asker {
@@ -23,13 +24,7 @@ impl Scenario for Asker {
     fn bot(&self, _: BotId, _: Role, _: &mut Rng) {}
 
     fn session(&self, _: BotId, (): &mut (), _: Link) -> Xmpp {
-        let service = Service {
-            tls: Tls::Off,
-            mechanism: Choice::Exactly(Mechanism::Plain),
-            ..Service::new("localhost")
-        };
-        let identity = Identity::password("asker", "any").expect("prepared");
-        Xmpp::new(Account { service: Arc::new(service), identity, resource: "r".into() })
+        visitor("asker")
     }
 
     fn on_open(&self, (): &mut (), _: Link, _: &mut Ctx<'_, Self>) {}

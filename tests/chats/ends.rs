@@ -1,16 +1,15 @@
 //! The end of a room: its owner destroys it, and bots that were in it come back.
 
-use std::sync::Arc;
-
 use densebots_engine::net::sim::Faults;
 use densebots_engine::{
     BotId, Command, Ctx, Link, Lost, Plan, Rehearsal, Rng, Role, Scenario, Time,
 };
-use densebots_protocols::xmpp::sasl::{Choice, Mechanism};
-use densebots_protocols::xmpp::{Account, Event, History, Identity, Service, Tls, Xmpp};
+use densebots_protocols::xmpp::{Event, History, Xmpp};
 use densebots_scenarios::Settings;
 use densebots_scenarios::rooms::{self, Rooms};
 use densebots_scenarios::target::xmpp::{self, XmppTarget};
+
+use crate::world::visitor;
 
 const ROOM: &str = "room0@conference.localhost";
 const BOTS: u32 = 5;
@@ -30,13 +29,7 @@ impl Scenario for Owner {
     fn bot(&self, _: BotId, _: Role, _: &mut Rng) {}
 
     fn session(&self, _: BotId, (): &mut (), _: Link) -> Xmpp {
-        let service = Service {
-            tls: Tls::Off,
-            mechanism: Choice::Exactly(Mechanism::Plain),
-            ..Service::new("localhost")
-        };
-        let identity = Identity::password("owner", "any").expect("prepared");
-        Xmpp::new(Account { service: Arc::new(service), identity, resource: "r".into() })
+        visitor("owner")
     }
 
     fn on_open(&self, (): &mut (), _: Link, _: &mut Ctx<'_, Self>) {}

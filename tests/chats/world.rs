@@ -1,5 +1,6 @@
 //! One world: chat bots, the embedded target, and what the network does between them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use densebots_engine::metrics::Delivery;
@@ -7,6 +8,8 @@ use densebots_engine::net::sim::{Dice, Faults};
 use densebots_engine::{
     Arrival, Backoff, Command, Endpoint, Load, Plan, Rehearsal, Report, Scenario, Terms, Time,
 };
+use densebots_protocols::xmpp::sasl::{Choice, Mechanism};
+use densebots_protocols::xmpp::{self, Account, Identity, Tls, Xmpp};
 use densebots_scenarios::target::xmpp::{Meddling, Service, XmppTarget};
 use densebots_scenarios::{Parameter, Settings};
 
@@ -111,6 +114,17 @@ impl Played {
         assert_eq!(own.delivered, own.each.count(), "seed {}", self.seed);
         assert_eq!(own.foreign, 0, "seed {}: all is of this run", self.seed);
     }
+}
+
+/// A login of somebody who is no bot of a scenario.
+pub fn visitor(name: &str) -> Xmpp {
+    let service = xmpp::Service {
+        tls: Tls::Off,
+        mechanism: Choice::Exactly(Mechanism::Plain),
+        ..xmpp::Service::new("localhost")
+    };
+    let identity = Identity::password(name, "any").expect("prepared");
+    Xmpp::new(Account { service: Arc::new(service), identity, resource: "r".into() })
 }
 
 pub fn plan(seed: u64, bots: u32) -> Plan {

@@ -55,7 +55,11 @@ const ARROWS: [Arrows; 4] = [
             "thiserror",
         ],
     },
-    Arrows { package: SCENARIOS, ours: &[ENGINE, PROTOCOLS], others: &["csv", "thiserror"] },
+    Arrows {
+        package: SCENARIOS,
+        ours: &[ENGINE, PROTOCOLS],
+        others: &["csv", "humantime", "thiserror"],
+    },
     Arrows {
         package: CONTROL,
         ours: &[ENGINE, SCENARIOS],

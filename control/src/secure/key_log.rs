@@ -8,7 +8,9 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Result;
+use densebots_engine::plan::Tls;
 
+use crate::args::SecureFlags;
 use crate::ending::usage;
 
 /// Lines that may wait for the disk: five for each of thousands of handshakes at once. What finds
@@ -22,8 +24,17 @@ pub(crate) struct KeyLog {
 }
 
 impl KeyLog {
+    /// The key log that the flags ask for, with connections told to write to it.
+    pub(crate) fn of(flags: &SecureFlags, tls: Option<&mut Tls>) -> Result<Option<KeyLog>> {
+        let log = flags.tls_key_log.as_deref().map(KeyLog::open).transpose()?;
+        if let Some(tls) = tls {
+            tls.key_log = log.as_ref().map(KeyLog::lines);
+        }
+        Ok(log)
+    }
+
     /// Opens the file, behind what it has. Nobody else may read it: it opens every connection.
-    pub(crate) fn open(path: &Path) -> Result<KeyLog> {
+    fn open(path: &Path) -> Result<KeyLog> {
         let fault = |why: String| usage(format!("--tls-key-log {}: {why}", path.display()));
         let mut file = OpenOptions::new()
             .append(true)
@@ -49,7 +60,7 @@ impl KeyLog {
     }
 
     /// Where lines go.
-    pub(crate) fn lines(&self) -> SyncSender<String> {
+    fn lines(&self) -> SyncSender<String> {
         self.lines.clone()
     }
 

@@ -57,11 +57,8 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
         embedded: meant.embedded,
         verified: secure::verified(meant.plan.tls.as_ref()),
     };
-    let key_log = flags.secure.tls_key_log.as_deref().map(KeyLog::open).transpose()?;
     let mut plan = meant.plan.clone();
-    if let Some(tls) = &mut plan.tls {
-        tls.key_log = key_log.as_ref().map(KeyLog::lines);
-    }
+    let key_log = KeyLog::of(&flags.secure, plan.tls.as_mut())?;
     let (observer, traced) = if plan.trace.is_empty() {
         (None, None)
     } else {

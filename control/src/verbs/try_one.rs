@@ -53,11 +53,8 @@ pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
         return Ok(Ending::NobodyOnline);
     }
     let (observer, lines) = trace(vec![1], scenario.target, paint);
-    let key_log = flags.secure.tls_key_log.as_deref().map(KeyLog::open).transpose()?;
     let mut plan = Plan { tls, ..plan(endpoint, flags.hold) };
-    if let Some(tls) = &mut plan.tls {
-        tls.key_log = key_log.as_ref().map(KeyLog::lines);
-    }
+    let key_log = KeyLog::of(&flags.secure, plan.tls.as_mut())?;
     let run = (scenario.start)(&settings, plan, Some(observer))?;
     let mut stage = Stage { shown: 0, hidden: 0 };
     let mut asked = false;

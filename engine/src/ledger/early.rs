@@ -4,8 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::time::Duration;
 
-use crate::dice::mix;
-use crate::groups::{AsIs, GroupId};
+use crate::groups::{GroupId, Mixed};
 use crate::time::Time;
 
 /// Receipts that may wait: a tenth of a second at full speed. Whatever is over it is counted.
@@ -47,7 +46,7 @@ pub(super) struct Early {
     /// What `waiting` was before the receipts closed ranks: empty.
     spare: VecDeque<Option<Waiting>>,
     base: u32,
-    senders: HashMap<u64, Line, BuildHasherDefault<AsIs>>,
+    senders: HashMap<u32, Line, BuildHasherDefault<Mixed>>,
 }
 
 impl Early {
@@ -90,7 +89,7 @@ impl Early {
 
     fn append(&mut self, sender: u32, number: u32) {
         let alone = Line { first: number, last: number };
-        let line = self.senders.entry(mix(u64::from(sender))).or_insert(alone);
+        let line = self.senders.entry(sender).or_insert(alone);
         let last = std::mem::replace(&mut line.last, number);
         let at = last.wrapping_sub(self.base) as usize;
         if let Some(Some(last)) = self.waiting.get_mut(at) {
@@ -100,7 +99,7 @@ impl Early {
 
     /// The numbers of a sender's receipts, oldest first.
     fn line(&self, sender: u32) -> impl Iterator<Item = u32> + use<'_> {
-        let line = self.senders.get(&mix(u64::from(sender)));
+        let line = self.senders.get(&sender);
         std::iter::successors(line.map(|line| line.first), move |&number| {
             let next = self.at(number)?.next;
             (next != number).then_some(next)
@@ -119,11 +118,11 @@ impl Early {
     /// Takes out the receipts of one message, in order; with each, whether the same bot has heard
     /// a later one before.
     pub(super) fn take(&mut self, sender: u32, sequence: u32, into: &mut Vec<(Receipt, bool)>) {
-        let Some(&line) = self.senders.get(&mix(u64::from(sender))) else { return };
+        let Some(&line) = self.senders.get(&sender) else { return };
         if !self.line(sender).any(|n| self.at(n).is_some_and(|own| own.sequence == sequence)) {
             return;
         }
-        self.senders.remove(&mix(u64::from(sender)));
+        self.senders.remove(&sender);
         // Those that stay are lined up anew while the line is walked.
         let mut number = line.first;
         loop {
@@ -174,10 +173,9 @@ impl Early {
         self.base = self.base.wrapping_add(1);
         self.count -= 1;
         // The oldest of all is the first of its sender.
-        let sender = mix(u64::from(first.sender));
         if first.next == number {
-            self.senders.remove(&sender);
-        } else if let Some(line) = self.senders.get_mut(&sender) {
+            self.senders.remove(&first.sender);
+        } else if let Some(line) = self.senders.get_mut(&first.sender) {
             line.first = first.next;
         }
         Some(first.receipt)

@@ -96,10 +96,7 @@ pub(super) fn settle(
         let told = secure::told(way, tls.as_ref());
         say(&paint.strong(&format!("{doing} {what} at {at}, {}; {told}", per_second(rate))));
     }
-    let key_log = flags.secure.tls_key_log.as_deref().map(KeyLog::open).transpose()?;
-    if let Some(tls) = &mut tls {
-        tls.key_log = key_log.as_ref().map(KeyLog::lines);
-    }
+    let key_log = KeyLog::of(&flags.secure, tls.as_mut())?;
     let plan = plan(population, rate, endpoints, tls, here);
     plan.check().map_err(|error| usage(error.to_string()))?;
     let accounts = population.accounts.clone();

@@ -2,8 +2,9 @@
 //! each shared with those who heard it.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use densebots_engine::Time;
 use densebots_protocols::xml::push_attribute;
@@ -76,7 +77,8 @@ impl History {
             let mut delay = b"<delay".to_vec();
             push_attribute("xmlns", namespace::DELAY, &mut delay);
             push_attribute("from", room, &mut delay);
-            push_attribute("stamp", &stamp(began + Duration::from_nanos(said.nanos())), &mut delay);
+            let stamp = stamp(began + Duration::from_nanos(said.nanos())).to_string();
+            push_attribute("stamp", &stamp, &mut delay);
             delay.extend_from_slice(b"/>");
             message.write_with(to, &delay, out);
         }
@@ -84,26 +86,8 @@ impl History {
 }
 
 /// A time since 1970 as XEP-0082 writes it, in UTC.
-fn stamp(since: Duration) -> String {
-    let seconds = since.as_secs();
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// Year, month and day of the Gregorian calendar, so many days after 1970 began.
-fn date(days: u64) -> (u64, u64, u64) {
-    // Years that begin in March have their leap day at their end; 719,468 days before 1970 such a
-    // year began an era of 400, which all have 146,097 days.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153; // from March on
-    let first = (153 * month + 2) / 5;
-    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + later, month, day - first + 1)
+fn stamp(since: Duration) -> impl Display {
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since)
 }
 
 #[cfg(test)]
@@ -175,7 +159,7 @@ mod tests {
             (1_735_603_200, "2024-12-31T00:00:00Z"),
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
-            assert_eq!(stamp(Duration::from_secs(seconds)), expected);
+            assert_eq!(stamp(Duration::from_secs(seconds)).to_string(), expected);
         }
     }
 }
