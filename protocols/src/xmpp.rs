@@ -37,6 +37,7 @@ use crate::{Session, Step, Stream, Violation};
 
 mod account;
 mod conditions;
+mod counts;
 mod login;
 mod managed;
 pub mod namespace;

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::counts::{ASK_EVERY, Counts};
 use super::{namespace, send};
 use crate::Violation;
 use crate::xml::Element;
@@ -10,9 +11,6 @@ use crate::xml::Element;
 /// Stanzas kept for a resumption. A server that acknowledges nothing must not make a bot grow;
 /// beyond this the stream cannot be resumed, and stanzas are only counted.
 const UNACKNOWLEDGED_MAX: usize = 256;
-
-/// Stanzas without acknowledgement at which, and at whose multiples, one is asked for.
-const ASK_EVERY: usize = 16;
 
 const UNCOUNTED: Violation =
     Violation { rule: "an acknowledgement without a count (undefined-condition)" };
@@ -23,8 +21,7 @@ const TOO_HIGH: Violation =
 #[derive(Clone, Debug)]
 pub struct Resumption {
     id: Box<str>,
-    received: u32,
-    acknowledged: u32,
+    counts: Counts,
     waiting: VecDeque<Box<[u8]>>,
 }
 
@@ -38,13 +35,8 @@ impl Resumption {
 pub(super) struct Managed {
     /// The name of the stream, if it can be resumed.
     id: Option<Box<str>>,
-    /// How many stanzas came in.
-    received: u32,
-    /// How many of ours the server has acknowledged.
-    acknowledged: u32,
-    /// How many of ours it has not.
-    unacknowledged: usize,
-    /// Those, if the stream can be resumed.
+    counts: Counts,
+    /// What is not acknowledged, if the stream can be resumed.
     waiting: VecDeque<Box<[u8]>>,
 }
 
@@ -55,9 +47,7 @@ impl Managed {
         let resumable = matches!(resume.as_deref(), Some("true" | "1"));
         Self {
             id: id.filter(|_| resumable).map(|id| id.into_owned().into()),
-            received: 0,
-            acknowledged: 0,
-            unacknowledged: 0,
+            counts: Counts::default(),
             waiting: VecDeque::new(),
         }
     }
@@ -68,12 +58,10 @@ impl Managed {
         resumption: &mut Resumption,
         resumed: &Element<'_>,
     ) -> Result<Self, Violation> {
-        newly(resumed, resumption.acknowledged, resumption.waiting.len())?;
+        resumption.counts.fresh(count(resumed)?).ok_or(TOO_HIGH)?;
         let mut managed = Self {
             id: Some(std::mem::take(&mut resumption.id)),
-            received: resumption.received,
-            acknowledged: resumption.acknowledged,
-            unacknowledged: resumption.waiting.len(),
+            counts: resumption.counts,
             waiting: std::mem::take(&mut resumption.waiting),
         };
         managed.acknowledged(resumed)?;
@@ -90,19 +78,18 @@ impl Managed {
     pub(super) fn resumption(&mut self) -> Option<Resumption> {
         Some(Resumption {
             id: self.id.take()?,
-            received: self.received,
-            acknowledged: self.acknowledged,
+            counts: self.counts,
             waiting: std::mem::take(&mut self.waiting),
         })
     }
 
     pub(super) fn received(&mut self) {
-        self.received = self.received.wrapping_add(1);
+        self.counts.receive();
     }
 
     /// Counts the stanza from `from` to the end of `out`, and asks now and then for a word.
     pub(super) fn sent(&mut self, from: usize, out: &mut Vec<u8>) {
-        self.unacknowledged += 1;
+        self.counts.unacknowledged += 1;
         if self.id.is_some() {
             if self.waiting.len() == UNACKNOWLEDGED_MAX {
                 self.id = None;
@@ -111,39 +98,34 @@ impl Managed {
                 self.waiting.push_back(out[from..].into());
             }
         }
-        if self.unacknowledged.is_multiple_of(ASK_EVERY) {
+        if self.counts.unacknowledged.is_multiple_of(ASK_EVERY) {
             send::empty("r", namespace::MANAGEMENT, out);
         }
     }
 
     /// Tells the server how many stanzas came in.
     pub(super) fn acknowledge(&self, out: &mut Vec<u8>) {
-        let received = self.received.to_string();
+        let received = self.counts.received.to_string();
         send::open("a", &[("xmlns", namespace::MANAGEMENT), ("h", &received)], out);
         out.extend_from_slice(b"/>");
     }
 
     /// Hears how many of ours came in. Answers how many are still without acknowledgement.
     pub(super) fn acknowledged(&mut self, element: &Element<'_>) -> Result<usize, Violation> {
-        let fresh = newly(element, self.acknowledged, self.unacknowledged)?;
-        self.unacknowledged -= fresh;
-        self.acknowledged = self.acknowledged.wrapping_add(fresh as u32);
-        self.waiting.drain(..fresh.min(self.waiting.len()));
-        Ok(self.unacknowledged)
+        let fresh = self.counts.acknowledge(count(element)?).ok_or(TOO_HIGH)?;
+        self.waiting.drain(..self.waiting.len().min(fresh as usize));
+        Ok(self.counts.unacknowledged as usize)
     }
 }
 
-/// How many stanzas more than before are acknowledged, of those that were not.
-fn newly(element: &Element<'_>, before: u32, waiting: usize) -> Result<usize, Violation> {
-    let count = element.attribute("h").and_then(|count| count.parse::<u32>().ok());
-    // Counts wrap (XEP-0198 section 4), so one that went back looks like one far too high.
-    let fresh = count.ok_or(UNCOUNTED)?.wrapping_sub(before);
-    usize::try_from(fresh).ok().filter(|fresh| *fresh <= waiting).ok_or(TOO_HIGH)
+/// How many stanzas have come, as the server says.
+fn count(element: &Element<'_>) -> Result<u32, Violation> {
+    element.attribute("h").and_then(|count| count.parse().ok()).ok_or(UNCOUNTED)
 }
 
 /// Asks the server to go on with a stream.
 pub(super) fn resume(resumption: &Resumption, out: &mut Vec<u8>) {
-    let received = resumption.received.to_string();
+    let received = resumption.counts.received.to_string();
     let attributes =
         [("xmlns", namespace::MANAGEMENT), ("h", &received), ("previd", &resumption.id)];
     send::open("resume", &attributes, out);

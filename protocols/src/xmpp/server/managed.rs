@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::super::counts::{ASK_EVERY, Counts};
 use super::write;
 use crate::xml::{Frame, Framer};
 
@@ -12,9 +13,6 @@ pub const UNACKNOWLEDGED_MAX: usize = 2048;
 /// Their bytes.
 pub const UNACKNOWLEDGED_BYTES_MAX: usize = 1 << 20;
 
-/// Stanzas without acknowledgement at which, and at whose multiples, one is asked for.
-const ASK_EVERY: u32 = 16;
-
 /// Room that is kept when nothing waits any more.
 const ROOM_KEPT: usize = 4096;
 
@@ -23,13 +21,8 @@ const ROOM_KEPT: usize = 4096;
 /// Where something cannot go on it answers with the condition of the stream error (RFC 6120
 /// section 4.9.3) that ends the stream.
 pub struct Managed {
-    /// Stanzas of the peer that were dealt with.
-    received: u32,
-    /// Stanzas to the peer that it has acknowledged.
-    acknowledged: u32,
-    /// How many it has not.
-    unacknowledged: u32,
-    /// Those, if the stream can be resumed.
+    counts: Counts,
+    /// What is not acknowledged, if the stream can be resumed.
     waiting: Option<Waiting>,
 }
 
@@ -44,7 +37,7 @@ impl Managed {
     /// A stream whose stanzas are counted from here on. If it is resumable, what is sent is kept.
     pub fn new(resumable: bool) -> Managed {
         let waiting = resumable.then(Waiting::default);
-        Managed { received: 0, acknowledged: 0, unacknowledged: 0, waiting }
+        Managed { counts: Counts::default(), waiting }
     }
 
     /// Whether it can go on over another link.
@@ -54,12 +47,12 @@ impl Managed {
 
     /// One more stanza of the peer has been dealt with.
     pub fn received(&mut self) {
-        self.received = self.received.wrapping_add(1);
+        self.counts.receive();
     }
 
     /// Tells the peer how many those are.
     pub fn acknowledge(&self, out: &mut Vec<u8>) {
-        write::counted("a", self.received, None, out);
+        write::counted("a", self.counts.received, None, out);
     }
 
     /// Takes in the stanzas from `from` to the end of `out`, which are on their way to the peer,
@@ -67,9 +60,9 @@ impl Managed {
     pub fn sent(&mut self, from: usize, out: &mut Vec<u8>) -> Result<(), &'static str> {
         let (mut framer, mut rest) = (Framer::new(), &out[from..]);
         let _ = framer.scan(b"<s>"); // only inside of a stream are there stanzas
-        let before = self.unacknowledged / ASK_EVERY;
+        let before = self.counts.unacknowledged / ASK_EVERY;
         while let Ok(Frame::Stanza(end)) = framer.scan(rest) {
-            self.unacknowledged += 1;
+            self.counts.unacknowledged += 1;
             if let Some(waiting) = &mut self.waiting {
                 waiting.bytes.extend(&rest[..end]);
                 waiting.lengths.push_back(end as u32); // far below: it is bounded right here
@@ -80,10 +73,10 @@ impl Managed {
             rest = &rest[end..];
         }
         debug_assert!(rest.is_empty(), "whole stanzas and nothing else are sent");
-        if self.unacknowledged as usize > UNACKNOWLEDGED_MAX && self.waiting.is_some() {
+        if self.counts.unacknowledged as usize > UNACKNOWLEDGED_MAX && self.waiting.is_some() {
             return Err("policy-violation");
         }
-        if self.unacknowledged / ASK_EVERY > before {
+        if self.counts.unacknowledged / ASK_EVERY > before {
             write::empty("r", super::namespace::MANAGEMENT, out);
         }
         Ok(())
@@ -91,9 +84,7 @@ impl Managed {
 
     /// The peer says how many have come since the counts began.
     pub fn acknowledged(&mut self, count: u32) -> Result<(), &'static str> {
-        let fresh = self.fresh(count).ok_or("undefined-condition")?;
-        self.unacknowledged -= fresh;
-        self.acknowledged = count;
+        let fresh = self.counts.acknowledge(count).ok_or("undefined-condition")?;
         if let Some(waiting) = &mut self.waiting {
             let bytes: u32 = waiting.lengths.drain(..fresh as usize).sum();
             waiting.bytes.drain(..bytes as usize);
@@ -111,19 +102,13 @@ impl Managed {
         if !self.is_resumable() || self.acknowledged(count).is_err() {
             return false;
         }
-        write::counted("resumed", self.received, Some(name), out);
+        write::counted("resumed", self.counts.received, Some(name), out);
         if let Some(waiting) = &self.waiting {
             let (front, back) = waiting.bytes.as_slices();
             out.extend_from_slice(front);
             out.extend_from_slice(back);
         }
         true
-    }
-
-    /// How many stanzas more than before that is. Counts wrap (XEP-0198 section 4), so one that
-    /// went back looks like one far too high.
-    fn fresh(&self, count: u32) -> Option<u32> {
-        Some(count.wrapping_sub(self.acknowledged)).filter(|fresh| *fresh <= self.unacknowledged)
     }
 }
 
@@ -170,7 +155,8 @@ mod tests {
 
     #[test]
     fn counts_wrap() {
-        let mut managed = Managed { acknowledged: u32::MAX, ..Managed::new(true) };
+        let mut managed = Managed::new(true);
+        managed.counts.acknowledged = u32::MAX;
         well(&mut managed, "<a/><b/><c/>");
         assert_eq!(managed.acknowledged(1), Ok(()));
         assert!(resumed(&mut managed, 1).is_some_and(|said| said.ends_with("<c/>")));
