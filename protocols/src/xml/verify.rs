@@ -5,10 +5,12 @@ use std::ops::RangeInclusive;
 use memchr::memmem;
 use quick_xml::events::attributes::Attributes;
 use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::name::{Namespace, NamespaceResolver, PrefixDeclaration, QName, ResolveResult};
-use quick_xml::reader::NsReader;
+use quick_xml::name::{
+    Namespace, NamespaceResolver, Prefix, PrefixDeclaration, QName, ResolveResult,
+};
+use quick_xml::reader::Reader;
 
-use super::element::STREAMS;
+use super::element::{STREAMS, XML};
 use super::is_space;
 use crate::Violation;
 
@@ -32,13 +34,16 @@ const BAD_ENCODING: Violation =
 
 /// Verifies one whole element, given from its `<` to its last `>`.
 pub(super) fn element(source: &str) -> Result<(), Violation> {
-    let mut reader = NsReader::from_str(source);
-    let stream = PrefixDeclaration::Named("stream");
-    reader.resolver_mut().add(stream, Namespace(STREAMS)).map_err(|_| BAD_BINDING)?;
+    let mut reader = Reader::from_str(source);
+    let mut scope = Scope::default();
     loop {
-        match reader.read_event().map_err(|error| fault(&error))? {
-            Event::Start(tag) | Event::Empty(tag) => start_tag(&tag, reader.resolver())?,
-            Event::End(_) => {}
+        match reader.read_event().map_err(|_| MALFORMED)? {
+            Event::Start(tag) => scope.enter(&tag)?,
+            Event::Empty(tag) => {
+                scope.enter(&tag)?;
+                scope.leave();
+            }
+            Event::End(_) => scope.leave(),
             Event::Text(text) => {
                 characters(&text)?;
                 if memmem::find(text.as_bytes(), b"]]>").is_some() {
@@ -55,50 +60,100 @@ pub(super) fn element(source: &str) -> Result<(), Violation> {
     }
 }
 
-fn fault(error: &quick_xml::Error) -> Violation {
-    match error {
-        quick_xml::Error::Namespace(_) => BAD_BINDING,
-        _ => MALFORMED,
-    }
-}
-
 /// Verifies the header of a stream: a start tag whose end comes much later.
 pub(super) fn header(tag: &str, name: usize) -> Result<(), Violation> {
-    let tag = BytesStart::from_content(&tag[1..tag.len() - 1], name);
-    let mut resolver = NamespaceResolver::default();
-    resolver.push(&tag).map_err(|_| BAD_BINDING)?;
-    start_tag(&tag, &resolver)
+    // Here nothing is bound yet: the header itself declares `stream`.
+    let mut scope = Scope { level: 0, resolver: Some(NamespaceResolver::default()) };
+    scope.enter(&BytesStart::from_content(&tag[1..tag.len() - 1], name))
 }
 
-fn start_tag(tag: &BytesStart<'_>, resolver: &NamespaceResolver) -> Result<(), Violation> {
-    name(tag.name())?;
-    if matches!(resolver.resolve_element(tag.name()).0, ResolveResult::Unknown(_)) {
-        return Err(UNBOUND);
-    }
-    let whole: &str = tag;
-    let mut prefixed = Vec::new();
-    for attribute in tag.attributes() {
-        let attribute = attribute.map_err(|_| DOUBLED)?;
-        name(attribute.key)?;
-        let value: &str = &attribute.value;
-        if !is_apart(whole, value) {
-            return Err(MALFORMED_TAG);
-        }
-        characters(value)?;
-        references(value)?;
-        if attribute.key.0.starts_with("xmlns:") && value.is_empty() {
-            return Err(BAD_BINDING);
-        }
-        if attribute.key.prefix().is_some() && attribute.key.as_namespace_binding().is_none() {
-            match resolver.resolve_attribute(attribute.key) {
-                (ResolveResult::Bound(namespace), local) => prefixed.push((namespace.0, local)),
-                _ => return Err(UNBOUND),
+/// What prefixes mean where the reader stands.
+#[derive(Default)]
+struct Scope {
+    /// How many elements are open.
+    level: u16,
+    /// Without one, `stream` and `xml` are bound and nothing else: most stanzas declare no prefix.
+    resolver: Option<NamespaceResolver>,
+}
+
+impl Scope {
+    /// Verifies a start tag, and binds what it declares until the element is left.
+    fn enter(&mut self, tag: &BytesStart<'_>) -> Result<(), Violation> {
+        self.go_to(self.level.checked_add(1).ok_or(MALFORMED)?);
+        let whole: &str = tag;
+        let mut prefixed = Vec::new();
+        for attribute in tag.attributes() {
+            let attribute = attribute.map_err(|_| DOUBLED)?;
+            let (key, value): (_, &str) = (attribute.key, &attribute.value);
+            name(key)?;
+            if !is_apart(whole, value) {
+                return Err(MALFORMED_TAG);
+            }
+            characters(value)?;
+            references(value)?;
+            match key.as_namespace_binding() {
+                Some(PrefixDeclaration::Default) => {}
+                Some(_) if value.is_empty() => return Err(BAD_BINDING),
+                Some(prefix) => self.bind(prefix, value)?,
+                None if key.prefix().is_some() => prefixed.push(key),
+                None => {}
             }
         }
+        name(tag.name())?;
+        match tag.name().prefix() {
+            Some(prefix) if self.namespace(prefix).is_none() => Err(UNBOUND),
+            _ if prefixed.is_empty() => Ok(()),
+            _ => self.distinct(&prefixed),
+        }
     }
-    // The same name under two prefixes of one namespace (Namespaces in XML 1.0 section 6.3).
-    prefixed.sort_unstable_by_key(|(namespace, local)| (*namespace, local.into_inner()));
-    if prefixed.windows(2).any(|pair| pair[0] == pair[1]) { Err(DOUBLED) } else { Ok(()) }
+
+    fn leave(&mut self) {
+        self.go_to(self.level.saturating_sub(1));
+    }
+
+    fn go_to(&mut self, level: u16) {
+        self.level = level;
+        if let Some(resolver) = &mut self.resolver {
+            resolver.set_level(level);
+        }
+    }
+
+    fn bind(&mut self, prefix: PrefixDeclaration<'_>, namespace: &str) -> Result<(), Violation> {
+        let resolver = self.resolver.get_or_insert_with(|| {
+            let mut resolver = NamespaceResolver::default();
+            let stream = PrefixDeclaration::Named("stream");
+            resolver.add(stream, Namespace(STREAMS)).expect("not a reserved prefix");
+            resolver.set_level(self.level);
+            resolver
+        });
+        resolver.add(prefix, Namespace(namespace)).map_err(|_| BAD_BINDING)
+    }
+
+    fn namespace(&self, prefix: Prefix<'_>) -> Option<&str> {
+        let Some(resolver) = &self.resolver else {
+            return match prefix.into_inner() {
+                "xml" => Some(XML),
+                "stream" => Some(STREAMS),
+                _ => None,
+            };
+        };
+        match resolver.resolve_prefix(Some(prefix), false) {
+            ResolveResult::Bound(namespace) => Some(namespace.0),
+            _ => None,
+        }
+    }
+
+    /// Whether all these names have a namespace and no two are the same name of the same one
+    /// (Namespaces in XML 1.0 section 6.3).
+    fn distinct(&self, prefixed: &[QName<'_>]) -> Result<(), Violation> {
+        let mut names = Vec::with_capacity(prefixed.len());
+        for key in prefixed {
+            let namespace = key.prefix().and_then(|prefix| self.namespace(prefix));
+            names.push((namespace.ok_or(UNBOUND)?, key.local_name().into_inner()));
+        }
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) { Err(DOUBLED) } else { Ok(()) }
+    }
 }
 
 /// The start tag behind the XML declaration, if there is one and it is one.
@@ -172,7 +227,8 @@ fn resolvable(reference: &BytesRef<'_>) -> Result<(), Violation> {
 }
 
 fn characters(text: &str) -> Result<(), Violation> {
-    if text.chars().all(is_character) { Ok(()) } else { Err(BAD_CHARACTER) }
+    let plain = text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
+    if plain || text.chars().all(is_character) { Ok(()) } else { Err(BAD_CHARACTER) }
 }
 
 /// Characters of XML 1.0 (production 2).
