@@ -108,7 +108,7 @@ impl<'a> Element<'a> {
     fn bound(mut self, inherited: &'a str) -> Result<Self, Violation> {
         let qualified = self.qualified();
         let (prefix, local) = split(qualified);
-        if local.is_empty() || prefix == Some("") || local.contains(':') {
+        if local.is_empty() || prefix == Some("") || local.bytes().any(|byte| byte == b':') {
             return Err(MALFORMED);
         }
         let mut default = inherited;
@@ -181,6 +181,11 @@ impl<'a> Element<'a> {
         self.namespace
     }
 
+    /// The namespace of the names within that have no prefix.
+    pub fn default_namespace(&self) -> &'a str {
+        self.default
+    }
+
     /// Whether the element has this local name and this namespace.
     pub fn is(&self, name: &str, namespace: &str) -> bool {
         self.name() == name && self.namespace == namespace
@@ -212,16 +217,6 @@ impl<'a> Element<'a> {
     /// Whether an attribute is there and has this value.
     pub fn attribute_is(&self, name: &str, value: &str) -> bool {
         self.attribute(name).is_some_and(|found| found == value)
-    }
-
-    /// The value a stream header or an element binds to a prefix, or to none with `""`.
-    pub fn declaration(&self, prefix: &str) -> Option<&'a str> {
-        match prefix {
-            "" => self.raw_attributes().flatten().find_map(|attribute| {
-                (attribute.key.0 == "xmlns").then(|| borrowed(&attribute.value))
-            }),
-            _ => self.declares(prefix),
-        }
     }
 
     /// The elements right below this one, in order. Ends at what cannot be read.
@@ -343,15 +338,17 @@ fn length(text: &str) -> Result<u32, Violation> {
     u32::try_from(text.len()).map_err(|_| MALFORMED)
 }
 
-fn split(qualified: &str) -> (Option<&str>, &str) {
-    match qualified.split_once(':') {
-        Some((prefix, local)) => (Some(prefix), local),
+/// The prefix of a name, if it has one, and the rest.
+pub(super) fn split(qualified: &str) -> (Option<&str>, &str) {
+    // Names are too short for a search to pay that is made for long texts.
+    match qualified.bytes().position(|byte| byte == b':') {
+        Some(colon) => (Some(&qualified[..colon]), &qualified[colon + 1..]),
         None => (None, qualified),
     }
 }
 
-/// The value of a declaration as it is written.
-fn borrowed<'a>(value: &Cow<'a, str>) -> &'a str {
+/// The value of an attribute as it is written.
+pub(super) fn borrowed<'a>(value: &Cow<'a, str>) -> &'a str {
     match *value {
         Cow::Borrowed(value) => value,
         Cow::Owned(_) => "", // an attribute of a slice is always borrowed

@@ -308,8 +308,7 @@ mod elements {
             let text = format!("{start}{HEADER}");
             let header = Element::header(text.as_bytes()).expect("a header");
             assert!(header.is("stream", STREAMS));
-            assert_eq!(header.declaration(""), Some("jabber:client"));
-            assert_eq!(header.declaration("stream"), Some(STREAMS));
+            assert_eq!(header.default_namespace(), "jabber:client");
             assert_eq!(header.attribute("version").as_deref(), Some("1.0"));
         }
         for (text, rule) in [

@@ -4,13 +4,10 @@ use std::ops::RangeInclusive;
 
 use memchr::memmem;
 use quick_xml::events::attributes::Attributes;
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::name::{
-    Namespace, NamespaceResolver, Prefix, PrefixDeclaration, QName, ResolveResult,
-};
+use quick_xml::events::{BytesRef, Event};
 use quick_xml::reader::Reader;
 
-use super::element::{STREAMS, XML};
+use super::element::{STREAMS, XML, borrowed, split};
 use super::is_space;
 use crate::Violation;
 
@@ -32,15 +29,23 @@ const BAD_VERSION: Violation = Violation { rule: "XML that is not version 1.0 (n
 const BAD_ENCODING: Violation =
     Violation { rule: "an encoding that is not UTF-8 (unsupported-encoding)" };
 
+/// The namespace of the declarations themselves (Namespaces in XML 1.0 section 3).
+const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
+/// Prefixes that may be declared at once: looking one up takes as many steps.
+const BINDINGS_MAX: usize = 128;
+
 /// Verifies one whole element, given from its `<` to its last `>`.
 pub(super) fn element(source: &str) -> Result<(), Violation> {
     let mut reader = Reader::from_str(source);
     let mut scope = Scope::default();
     loop {
+        let behind = reader.buffer_position() as usize + 1; // behind the `<`, if it is one
         match reader.read_event().map_err(|_| MALFORMED)? {
-            Event::Start(tag) => scope.enter(&tag)?,
+            Event::Start(tag) => {
+                scope.enter(&source[behind..behind + tag.len()], tag.name().0.len())?;
+            }
             Event::Empty(tag) => {
-                scope.enter(&tag)?;
+                scope.enter(&source[behind..behind + tag.len()], tag.name().0.len())?;
                 scope.leave();
             }
             Event::End(_) => scope.leave(),
@@ -63,93 +68,103 @@ pub(super) fn element(source: &str) -> Result<(), Violation> {
 /// Verifies the header of a stream: a start tag whose end comes much later.
 pub(super) fn header(tag: &str, name: usize) -> Result<(), Violation> {
     // Here nothing is bound yet: the header itself declares `stream`.
-    let mut scope = Scope { level: 0, resolver: Some(NamespaceResolver::default()) };
-    scope.enter(&BytesStart::from_content(&tag[1..tag.len() - 1], name))
+    Scope { stream: None, ..Scope::default() }.enter(&tag[1..tag.len() - 1], name)
 }
 
 /// What prefixes mean where the reader stands.
-#[derive(Default)]
-struct Scope {
+struct Scope<'a> {
     /// How many elements are open.
     level: u16,
-    /// Without one, `stream` and `xml` are bound and nothing else: most stanzas declare no prefix.
-    resolver: Option<NamespaceResolver>,
+    /// What the stream's header binds `stream` to.
+    stream: Option<&'static str>,
+    /// Prefixes that open elements declare; most stanzas have none.
+    bindings: Vec<Binding<'a>>,
+    /// The attributes of the tag that is being read.
+    keys: Vec<&'a str>,
 }
 
-impl Scope {
-    /// Verifies a start tag, and binds what it declares until the element is left.
-    fn enter(&mut self, tag: &BytesStart<'_>) -> Result<(), Violation> {
-        self.go_to(self.level.checked_add(1).ok_or(MALFORMED)?);
-        let whole: &str = tag;
-        let mut prefixed = Vec::new();
-        for attribute in tag.attributes() {
-            let attribute = attribute.map_err(|_| DOUBLED)?;
-            let (key, value): (_, &str) = (attribute.key, &attribute.value);
-            name(key)?;
-            if !is_apart(whole, value) {
+struct Binding<'a> {
+    level: u16,
+    prefix: &'a str,
+    namespace: &'a str,
+}
+
+impl Default for Scope<'_> {
+    fn default() -> Self {
+        Scope { level: 0, stream: Some(STREAMS), bindings: Vec::new(), keys: Vec::new() }
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// Verifies a start tag, given without its brackets and slash, and binds what it declares until
+    /// the element is left. Its name has `name` bytes.
+    fn enter(&mut self, tag: &'a str, name: usize) -> Result<(), Violation> {
+        self.level = self.level.checked_add(1).ok_or(MALFORMED)?;
+        self.keys.clear();
+        for attribute in Attributes::new(tag, name).with_checks(false) {
+            let attribute = attribute.map_err(|_| MALFORMED_TAG)?;
+            let (key, value) = (attribute.key.0, borrowed(&attribute.value));
+            if !is_apart(tag, value) {
                 return Err(MALFORMED_TAG);
             }
-            characters(value)?;
-            references(value)?;
-            match key.as_namespace_binding() {
-                Some(PrefixDeclaration::Default) => {}
-                Some(_) if value.is_empty() => return Err(BAD_BINDING),
-                Some(prefix) => self.bind(prefix, value)?,
-                None if key.prefix().is_some() => prefixed.push(key),
-                None => {}
+            self::value(value)?;
+            if prefix(key)? == Some("xmlns") {
+                self.bind(split(key).1, value)?;
             }
+            self.keys.push(key);
         }
-        name(tag.name())?;
-        match tag.name().prefix() {
+        match prefix(&tag[..name])? {
             Some(prefix) if self.namespace(prefix).is_none() => Err(UNBOUND),
-            _ if prefixed.is_empty() => Ok(()),
-            _ => self.distinct(&prefixed),
+            _ => self.distinct(),
         }
     }
 
     fn leave(&mut self) {
-        self.go_to(self.level.saturating_sub(1));
+        self.level = self.level.saturating_sub(1);
+        let left = |binding: &mut Binding<'_>| binding.level > self.level;
+        while self.bindings.pop_if(left).is_some() {}
     }
 
-    fn go_to(&mut self, level: u16) {
-        self.level = level;
-        if let Some(resolver) = &mut self.resolver {
-            resolver.set_level(level);
-        }
-    }
-
-    fn bind(&mut self, prefix: PrefixDeclaration<'_>, namespace: &str) -> Result<(), Violation> {
-        let resolver = self.resolver.get_or_insert_with(|| {
-            let mut resolver = NamespaceResolver::default();
-            let stream = PrefixDeclaration::Named("stream");
-            resolver.add(stream, Namespace(STREAMS)).expect("not a reserved prefix");
-            resolver.set_level(self.level);
-            resolver
-        });
-        resolver.add(prefix, Namespace(namespace)).map_err(|_| BAD_BINDING)
-    }
-
-    fn namespace(&self, prefix: Prefix<'_>) -> Option<&str> {
-        let Some(resolver) = &self.resolver else {
-            return match prefix.into_inner() {
-                "xml" => Some(XML),
-                "stream" => Some(STREAMS),
-                _ => None,
-            };
+    /// Two prefixes mean what they always mean, and no other may mean the same (Namespaces in XML
+    /// 1.0 section 3).
+    fn bind(&mut self, prefix: &'a str, namespace: &'a str) -> Result<(), Violation> {
+        let fine = match prefix {
+            "xmlns" => false,
+            "xml" => namespace == XML,
+            _ => namespace != XML && namespace != XMLNS && !namespace.is_empty(),
         };
-        match resolver.resolve_prefix(Some(prefix), false) {
-            ResolveResult::Bound(namespace) => Some(namespace.0),
-            _ => None,
+        if !fine || self.bindings.len() == BINDINGS_MAX {
+            return Err(BAD_BINDING);
+        }
+        self.bindings.push(Binding { level: self.level, prefix, namespace });
+        Ok(())
+    }
+
+    fn namespace(&self, prefix: &str) -> Option<&str> {
+        let bound = self.bindings.iter().rfind(|binding| binding.prefix == prefix);
+        match (bound, prefix) {
+            (Some(binding), _) => Some(binding.namespace),
+            (None, "xml") => Some(XML),
+            (None, "stream") => self.stream,
+            (None, _) => None,
         }
     }
 
-    /// Whether all these names have a namespace and no two are the same name of the same one
-    /// (Namespaces in XML 1.0 section 6.3).
-    fn distinct(&self, prefixed: &[QName<'_>]) -> Result<(), Violation> {
-        let mut names = Vec::with_capacity(prefixed.len());
-        for key in prefixed {
-            let namespace = key.prefix().and_then(|prefix| self.namespace(prefix));
-            names.push((namespace.ok_or(UNBOUND)?, key.local_name().into_inner()));
+    /// Whether all attributes have a namespace or need none, and no two are the same: neither as
+    /// they are written nor in their namespaces (Namespaces in XML 1.0 section 6.3).
+    fn distinct(&mut self) -> Result<(), Violation> {
+        self.keys.sort_unstable();
+        if self.keys.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(DOUBLED);
+        }
+        let mut names = Vec::new();
+        for key in &self.keys {
+            // No other prefix may mean what these two mean.
+            if let (Some(prefix), local) = split(key)
+                && !matches!(prefix, "xmlns" | "xml")
+            {
+                names.push((self.namespace(prefix).ok_or(UNBOUND)?, local));
+            }
         }
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) { Err(DOUBLED) } else { Ok(()) }
@@ -195,8 +210,12 @@ fn space(char: char) -> bool {
     u8::try_from(char).is_ok_and(is_space)
 }
 
-/// Every reference in an attribute's value, which may contain no `<` (XML 1.0 section 3.1).
-fn references(value: &str) -> Result<(), Violation> {
+/// The value of an attribute, which may contain no `<` (XML 1.0 section 3.1).
+fn value(value: &str) -> Result<(), Violation> {
+    if only(value, |byte| !matches!(byte, b'<' | b'&')) {
+        return Ok(());
+    }
+    characters(value)?;
     if value.contains('<') {
         return Err(MALFORMED_TAG);
     }
@@ -227,8 +246,14 @@ fn resolvable(reference: &BytesRef<'_>) -> Result<(), Violation> {
 }
 
 fn characters(text: &str) -> Result<(), Violation> {
-    let plain = text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
-    if plain || text.chars().all(is_character) { Ok(()) } else { Err(BAD_CHARACTER) }
+    let fine = only(text, |_| true) || text.chars().all(is_character);
+    if fine { Ok(()) } else { Err(BAD_CHARACTER) }
+}
+
+/// Whether a text has only printable ASCII, and of that only what is `fine`. It looks at all of
+/// it, for without a way out in the middle that goes many bytes at a time.
+fn only(text: &str, fine: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |so_far, byte| so_far & matches!(byte, b' '..=b'~') & fine(byte))
 }
 
 /// Characters of XML 1.0 (production 2).
@@ -236,17 +261,23 @@ fn is_character(char: char) -> bool {
     matches!(char, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// A name with at most one prefix (Namespaces in XML 1.0 section 4).
-fn name(name: QName<'_>) -> Result<(), Violation> {
-    let mut parts = name.0.splitn(3, ':');
-    let fine = parts.by_ref().take(2).all(is_name) && parts.next().is_none();
-    let reserved = name.prefix().is_some_and(|prefix| prefix.into_inner() == "xmlns")
-        && name.as_namespace_binding().is_none();
-    if fine && !reserved { Ok(()) } else { Err(BAD_NAME) }
+/// A name with at most one prefix (Namespaces in XML 1.0 section 4); says which.
+fn prefix(name: &str) -> Result<Option<&str>, Violation> {
+    let (prefix, local) = split(name);
+    if prefix.is_none_or(is_name) && is_name(local) { Ok(prefix) } else { Err(BAD_NAME) }
 }
 
 /// A name without colons (Namespaces in XML 1.0, production 4).
 fn is_name(part: &str) -> bool {
+    let mut bytes = part.bytes();
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let begins = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if begins && bytes.all(in_name) { true } else { is_rare_name(part) }
+}
+
+/// The same for names beyond ASCII.
+#[cold]
+fn is_rare_name(part: &str) -> bool {
     let mut chars = part.chars();
     let in_name = |char: char| {
         starts_name(char)

@@ -9,12 +9,15 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::account::{Account, Service, Tls};
 use super::conditions::SaslCondition;
 use super::managed::{Managed, Resumption};
-use super::sasl::{Exchange, Offer, Reply};
+use super::sasl::{Exchange, Reply};
 use super::{Event, Identity, Phase, namespace, send};
 use crate::xml::{Element, STREAMS, push_attribute, push_text};
 use crate::{Derive, Stream, Violation};
 
 mod bind;
+mod features;
+
+use features::Features;
 
 const NO_STREAM: Violation =
     Violation { rule: "something that is no XMPP stream (invalid-namespace)" };
@@ -182,7 +185,7 @@ impl Login {
         if header.prefix() != Some("stream") {
             return Err(OTHER_PREFIX);
         }
-        if header.declaration("") != Some(namespace::STANZAS) {
+        if header.default_namespace() != namespace::STANZAS {
             return Err(OTHER_NAMESPACE);
         }
         let version = header.attribute("version");
@@ -236,15 +239,13 @@ impl Login {
         features: &Element<'a>,
         out: &mut Vec<u8>,
     ) -> Result<Move<'a>, Violation> {
+        let features = Features::of(features);
         if self.authenticated {
-            return self.after_login(features, out);
+            return self.after_login(&features, out);
         }
         if !self.stream.encrypted {
-            let starttls = features.child("starttls", namespace::TLS);
-            let required =
-                starttls.is_some_and(|tls| tls.child("required", namespace::TLS).is_some());
-            match (self.service.tls, starttls) {
-                (Tls::Off, _) if required => return Err(TLS_WANTED),
+            match (self.service.tls, features.starttls) {
+                (Tls::Off, Some(true)) => return Err(TLS_WANTED),
                 (Tls::Off, _) | (Tls::IfOffered, None) => {}
                 (Tls::Required | Tls::Direct, None) => return Err(NO_TLS),
                 (_, Some(_)) => {
@@ -259,7 +260,7 @@ impl Login {
         }
         let credentials = self.identity.credentials();
         let (exchange, response) =
-            Exchange::begin(self.service.mechanism, offer(features), &credentials, &self.stream)?;
+            Exchange::begin(self.service.mechanism, features.sasl, &credentials, &self.stream)?;
         let mechanism = exchange.mechanism().name();
         send::open("auth", &[("xmlns", namespace::SASL), ("mechanism", mechanism)], out);
         out.push(b'>');
@@ -317,20 +318,6 @@ impl Login {
             other => self.wait = other,
         }
     }
-}
-
-/// What the features offer for a login.
-fn offer(features: &Element<'_>) -> Offer {
-    let mechanisms = features.child("mechanisms", namespace::SASL);
-    let mechanisms = mechanisms.iter().flat_map(Element::children);
-    let offer = mechanisms
-        .filter(|child| child.is("mechanism", namespace::SASL))
-        .fold(Offer::default(), |offer, child| offer.with(child.text().trim()));
-    let bindings = features.child("sasl-channel-binding", namespace::SASL_BINDING);
-    let bindings = bindings.iter().flat_map(Element::children);
-    bindings
-        .filter_map(|child| child.attribute("type"))
-        .fold(offer, |offer, name| offer.with_binding(&name))
 }
 
 /// The message in a SASL element (RFC 6120 section 6.4.2); `=` is an empty one.

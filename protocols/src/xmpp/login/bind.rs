@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::features::Features;
 use super::{Login, Move, OUT_OF_TURN, Offered, Wait};
 use crate::Violation;
 use crate::xml::Element;
@@ -17,15 +18,10 @@ impl Login {
     /// The features behind the login: resume, or bind a resource.
     pub(super) fn after_login<'a>(
         &mut self,
-        features: &Element<'a>,
+        features: &Features,
         out: &mut Vec<u8>,
     ) -> Result<Move<'a>, Violation> {
-        let session = features.child("session", namespace::SESSION);
-        self.offered = Offered {
-            session: session
-                .is_some_and(|session| session.child("optional", namespace::SESSION).is_none()),
-            management: features.child("sm", namespace::MANAGEMENT).is_some(),
-        };
+        self.offered = Offered { session: features.session, management: features.management };
         let resumable = self.offered.management;
         if let Some(resumption) = self.resumption.as_ref().filter(|_| resumable) {
             managed::resume(resumption, out);
@@ -33,7 +29,7 @@ impl Login {
             return Ok(Move::Event(Event::Login(Phase::Resume)));
         }
         self.resumption = None;
-        if features.child("bind", namespace::BIND).is_none() {
+        if !features.bind {
             return Err(NO_BIND);
         }
         Ok(self.bind(out))

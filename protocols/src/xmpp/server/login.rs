@@ -111,7 +111,7 @@ impl Login {
         if !header.is("stream", crate::xml::STREAMS) || header.prefix() != Some("stream") {
             return Next::Fault("invalid-namespace");
         }
-        if header.declaration("") != Some(namespace::STANZAS) {
+        if header.default_namespace() != namespace::STANZAS {
             return Next::Fault("invalid-namespace");
         }
         let [to, version] = header.attributes(["to", "version"]);
