@@ -98,8 +98,7 @@ pub fn run(load: &Load) -> io::Result<Figures> {
         split_tables: load.connections / load.threads > 15_000,
         close: Close::Rst,
         drain: Duration::from_secs(1),
-        // That all are in is seen at a sample: what the ramp takes is this much too long at worst.
-        sample_every: Duration::from_millis(if silent { 50 } else { 200 }),
+        sample_every: Duration::from_millis(200),
         ..Plan::default()
     };
     let size = NonZeroU32::new(load.size as u32).unwrap_or(NonZeroU32::MIN);

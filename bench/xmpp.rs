@@ -136,7 +136,6 @@ pub fn log_in(load: &Load, tls: Option<Tls>) -> io::Result<Figures> {
         shards: 1,
         close: Close::Rst,
         drain: Duration::from_secs(1),
-        sample_every: Duration::from_millis(100),
         tls,
         ..Plan::default()
     };
