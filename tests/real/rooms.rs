@@ -13,9 +13,10 @@ pub(crate) fn complete(server: &Server, report: &Report, messages_min: u64) {
     let counts = counts(report);
     assert_eq!(report.no_ledger(), None, "{make}");
     assert!(delivery.messages >= messages_min, "{make}: {counts}");
-    // Who leaves a room while a message is on its way owes it no more.
+    // Who leaves a room while a message is on its way owes it no more. The slower the server, the
+    // more do; beyond one in twenty the ledger says little.
     assert_eq!(delivery.delivered + delivery.excused, delivery.expected, "{make}: {counts}");
-    assert!(delivery.excused * 100 <= delivery.expected, "{make}: {counts}");
+    assert!(delivery.excused * 20 <= delivery.expected, "{make}: {counts}");
     let wrong = [delivery.missing, delivery.late, delivery.duplicated, delivery.reordered];
     let stray = [delivery.bounced, delivery.history, delivery.foreign];
     assert_eq!((wrong, stray), ([0; 4], [0; 3]), "{make}: {counts}");
