@@ -30,6 +30,7 @@ pub(super) struct Configs {
 impl Configs {
     /// Checks everything the plan says of TLS; the error says what is wrong with it.
     pub(super) fn new(tls: &Tls) -> Result<Configs, String> {
+        gather_entropy()?;
         let secrets = Arc::new(Secrets::new(tls.key_log.clone()));
         let dial = match &tls.dial {
             Some(dial) => {
@@ -45,6 +46,13 @@ impl Configs {
         };
         Ok(Configs { dial, accept, secrets, tier: tls.tier, resume: tls.resume })
     }
+}
+
+/// Once a process the library gathers entropy for 60 ms: when the plan is checked, and not in the
+/// first handshake of a shard, for which all its bots would wait.
+fn gather_entropy() -> Result<(), String> {
+    let random = aws_lc_rs::default_provider().secure_random;
+    random.fill(&mut [0]).map_err(|error| format!("no entropy: {error:?}"))
 }
 
 fn provider(tls: &Tls) -> Arc<CryptoProvider> {
