@@ -90,6 +90,8 @@ enum State {
 struct Opening {
     /// `None` while it waits for a place.
     whole: Option<Box<Whole>>,
+    /// Something came while it waited for its place, and was not read.
+    missed: bool,
     /// What was said meanwhile; it goes out when the handshake is over.
     held: Vec<u8>,
     /// When it was meant to begin.
@@ -161,7 +163,14 @@ impl Transports {
         if at >= self.table.len() {
             self.table.resize_with(at + 1, Secure::default);
         }
-        let opening = Opening { whole: None, held: Vec::new(), since: now, direct, accepted };
+        let opening = Opening {
+            whole: None,
+            missed: false,
+            held: Vec::new(),
+            since: now,
+            direct,
+            accepted,
+        };
         self.table[at].state = State::Opening(Box::new(opening));
         self.waiting.push_back(link);
     }
@@ -176,16 +185,18 @@ impl Transports {
         if self.shaking.len() < SHAKING_MAX { self.waiting.pop_front() } else { None }
     }
 
-    /// Begins the handshake of a link; the first words of one that dialled go to `wire`.
+    /// Begins the handshake of a link; the first words of one that dialled go to `wire`. Answers
+    /// whether there is something of the peer's to read already.
     pub(crate) fn start(
         &mut self,
         link: Link,
         until: Time,
         wire: &mut Vec<u8>,
-    ) -> Result<(), Fault> {
-        let Some(configs) = &self.configs else { return Ok(()) };
-        let State::Opening(opening) = &mut self.table[link.key as usize].state else {
-            return Ok(());
+    ) -> Result<bool, Fault> {
+        let Some(configs) = &self.configs else { return Ok(false) };
+        let Secure { rest, state: State::Opening(opening) } = &mut self.table[link.key as usize]
+        else {
+            return Ok(false);
         };
         let fault = |error| Fault { words: words::of(&error, false), alert: None };
         let side = match (&configs.dial, &configs.accept) {
@@ -197,7 +208,7 @@ impl Transports {
                 let connection = UnbufferedClientConnection::new(config, name.clone());
                 Side::Dialled(connection.map_err(fault)?)
             }
-            _ => return Ok(()),
+            _ => return Ok(false),
         };
         self.shaking.push((until, link));
         let mut whole = Box::new(Whole::new(side));
@@ -206,7 +217,7 @@ impl Transports {
             whole.drive(&mut [], &mut Vec::new(), wire).standing.map_err(fault)?;
         }
         opening.whole = Some(whole);
-        Ok(())
+        Ok(opening.missed || rest.is_some())
     }
 
     /// The handshake that has taken longest and too long.
@@ -223,9 +234,13 @@ impl Transports {
         self.table.get(key as usize).map_or(&State::Plain, |secure| &secure.state)
     }
 
-    /// Its handshake has not begun: whatever comes stays where it is.
-    pub(crate) fn waits(&self, key: u32) -> bool {
-        matches!(self.state(key), State::Opening(opening) if opening.whole.is_none())
+    /// Something has come. If the handshake of the link has not begun it stays where it is until
+    /// then: whether that is so.
+    pub(crate) fn postpone(&mut self, key: u32) -> bool {
+        let state = self.table.get_mut(key as usize).map(|secure| &mut secure.state);
+        let Some(State::Opening(opening)) = state else { return false };
+        opening.missed |= opening.whole.is_none();
+        opening.whole.is_none()
     }
 
     /// Its handshake is not over, or has not begun.
