@@ -9,9 +9,10 @@
 //! ```
 //!
 //! Three tiers behind one seam. *Plain* costs nothing: its links have no place in the table.
-//! *Kept* is a connection of rustls (0.23, unbuffered), about 4 kB. *Dense* is two traffic keys,
-//! inline in the table; everything else is given up after the handshake, and the cipher is made
-//! anew for every batch of records. Both decrypt into one scratch of the shard.
+//! *Kept* is a connection of rustls (0.23, unbuffered), about 3 kB. *Dense* is two traffic keys,
+//! inline in the table; everything else is given up after the handshake. Ciphers are made anew,
+//! for every record of a kept link and every batch of records of a dense one. Both decrypt into one
+//! scratch of the shard.
 //!
 //! Verbs: [`begin`](Transports::begin), [`start`](Transports::start) (the handshake),
 //! [`open`](Transports::open) what has come, [`seal`](Transports::seal) what is said,
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
 
+mod ciphers;
 mod config;
 mod open;
 mod record;

@@ -11,6 +11,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
+use super::ciphers;
 use super::secrets::Secrets;
 use super::verifier::{Believing, Pinned, Remembering};
 use crate::plan::{AcceptTls, DialTls, Identity, Resume, Tier, Tls, Trust, Versions};
@@ -60,7 +61,8 @@ fn provider(tls: &Tls) -> Arc<CryptoProvider> {
     if tls.post_quantum {
         kx_groups.insert(0, kx_group::X25519MLKEM768);
     }
-    Arc::new(CryptoProvider { kx_groups, ..aws_lc_rs::default_provider() })
+    let cipher_suites = ciphers::SUITES.clone();
+    Arc::new(CryptoProvider { kx_groups, cipher_suites, ..aws_lc_rs::default_provider() })
 }
 
 fn versions(tls: &Tls) -> Vec<&'static SupportedProtocolVersion> {
