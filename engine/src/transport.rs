@@ -38,6 +38,7 @@ use crate::plan::{Tier, Tls};
 use crate::time::Time;
 use config::Configs;
 use record::Dense;
+use secrets::Exporter;
 use whole::{Side, Whole};
 pub(crate) use words::Fault;
 
@@ -84,14 +85,16 @@ enum State {
     #[default]
     Plain,
     Opening(Box<Opening>),
-    Kept(Box<Whole>),
+    Kept(Whole),
     Dense(Dense),
 }
 
 /// A link on its way to TLS.
 struct Opening {
     /// `None` while it waits for a place.
-    whole: Option<Box<Whole>>,
+    whole: Option<Whole>,
+    /// Caught when rustls derived it; for an accepted link that is before its handshake is over.
+    exporter: Option<Exporter>,
     /// Something came while it waited for its place, and was not read.
     missed: bool,
     /// What was said meanwhile; it goes out when the handshake is over.
@@ -167,6 +170,7 @@ impl Transports {
         }
         let opening = Opening {
             whole: None,
+            exporter: None,
             missed: false,
             held: Vec::new(),
             since: now,
@@ -203,17 +207,18 @@ impl Transports {
         let fault = |error| Fault { words: words::of(&error, false), alert: None };
         let side = match (&configs.dial, &configs.accept) {
             (_, Some(config)) if opening.accepted => {
-                Side::Accepted(UnbufferedServerConnection::new(config.clone()).map_err(fault)?)
+                let connection = UnbufferedServerConnection::new(config.clone());
+                Side::Accepted(Box::new(connection.map_err(fault)?))
             }
             (Some((config, name)), _) if !opening.accepted => {
                 let config = Arc::clone(config);
                 let connection = UnbufferedClientConnection::new(config, name.clone());
-                Side::Dialled(connection.map_err(fault)?)
+                Side::Dialled(Box::new(connection.map_err(fault)?))
             }
             _ => return Ok(false),
         };
         self.shaking.push((until, link));
-        let mut whole = Box::new(Whole::new(side));
+        let mut whole = Whole::new(side);
         if !opening.accepted {
             self.steps = self.steps.saturating_sub(1);
             whole.drive(&mut [], &mut Vec::new(), wire).standing.map_err(fault)?;
