@@ -11,6 +11,7 @@ use densebots_engine::{
 use densebots_protocols::xmpp::{Event, Xmpp};
 use densebots_scenarios::chat::{self, Chat, Stay, Told};
 use densebots_scenarios::{SettingError, Settings};
+use rustls::crypto::aws_lc_rs::default_provider;
 
 use crate::machine::processor_time;
 use crate::traffic::{Figures, Load, Phase, value, wrong};
@@ -139,6 +140,8 @@ pub fn log_in(load: &Load, tls: Option<Tls>) -> io::Result<Figures> {
         tls,
         ..Plan::default()
     };
+    // Once a process the library of cryptography gathers entropy, 60 ms long: no part of a login.
+    default_provider().secure_random.fill(&mut [0]).map_err(|_| io::Error::other("no entropy"))?;
     let begun = processor_time();
     let run = Stayer::start(plan)?;
     let mut connect = Phase::default();

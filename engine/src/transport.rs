@@ -9,9 +9,10 @@
 //! ```
 //!
 //! Three tiers behind one seam. *Plain* costs nothing: its links have no place in the table.
-//! *Kept* is a connection of rustls (0.23, unbuffered), about 4 kB. *Dense* is two traffic keys,
-//! inline in the table; everything else is given up after the handshake, and the cipher is made
-//! anew for every batch of records. Both decrypt into one scratch of the shard.
+//! *Kept* is a connection of rustls (0.23, unbuffered), about 3 kB. *Dense* is two traffic keys,
+//! inline in the table; everything else is given up after the handshake. Ciphers are made anew,
+//! for every record of a kept link and every batch of records of a dense one. Both decrypt into one
+//! scratch of the shard.
 //!
 //! Verbs: [`begin`](Transports::begin), [`start`](Transports::start) (the handshake),
 //! [`open`](Transports::open) what has come, [`seal`](Transports::seal) what is said,
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
 
+mod ciphers;
 mod config;
 mod open;
 mod record;
@@ -36,6 +38,7 @@ use crate::plan::{Tier, Tls};
 use crate::time::Time;
 use config::Configs;
 use record::Dense;
+use secrets::Exporter;
 use whole::{Side, Whole};
 pub(crate) use words::Fault;
 
@@ -82,14 +85,18 @@ enum State {
     #[default]
     Plain,
     Opening(Box<Opening>),
-    Kept(Box<Whole>),
+    Kept(Whole),
     Dense(Dense),
 }
 
 /// A link on its way to TLS.
 struct Opening {
     /// `None` while it waits for a place.
-    whole: Option<Box<Whole>>,
+    whole: Option<Whole>,
+    /// Caught when rustls derived it; for an accepted link that is before its handshake is over.
+    exporter: Option<Exporter>,
+    /// Something came while it waited for its place, and was not read.
+    missed: bool,
     /// What was said meanwhile; it goes out when the handshake is over.
     held: Vec<u8>,
     /// When it was meant to begin.
@@ -161,7 +168,15 @@ impl Transports {
         if at >= self.table.len() {
             self.table.resize_with(at + 1, Secure::default);
         }
-        let opening = Opening { whole: None, held: Vec::new(), since: now, direct, accepted };
+        let opening = Opening {
+            whole: None,
+            exporter: None,
+            missed: false,
+            held: Vec::new(),
+            since: now,
+            direct,
+            accepted,
+        };
         self.table[at].state = State::Opening(Box::new(opening));
         self.waiting.push_back(link);
     }
@@ -176,37 +191,40 @@ impl Transports {
         if self.shaking.len() < SHAKING_MAX { self.waiting.pop_front() } else { None }
     }
 
-    /// Begins the handshake of a link; the first words of one that dialled go to `wire`.
+    /// Begins the handshake of a link; the first words of one that dialled go to `wire`. Answers
+    /// whether there is something of the peer's to read already.
     pub(crate) fn start(
         &mut self,
         link: Link,
         until: Time,
         wire: &mut Vec<u8>,
-    ) -> Result<(), Fault> {
-        let Some(configs) = &self.configs else { return Ok(()) };
-        let State::Opening(opening) = &mut self.table[link.key as usize].state else {
-            return Ok(());
+    ) -> Result<bool, Fault> {
+        let Some(configs) = &self.configs else { return Ok(false) };
+        let Secure { rest, state: State::Opening(opening) } = &mut self.table[link.key as usize]
+        else {
+            return Ok(false);
         };
         let fault = |error| Fault { words: words::of(&error, false), alert: None };
         let side = match (&configs.dial, &configs.accept) {
             (_, Some(config)) if opening.accepted => {
-                Side::Accepted(UnbufferedServerConnection::new(config.clone()).map_err(fault)?)
+                let connection = UnbufferedServerConnection::new(config.clone());
+                Side::Accepted(Box::new(connection.map_err(fault)?))
             }
             (Some((config, name)), _) if !opening.accepted => {
                 let config = Arc::clone(config);
                 let connection = UnbufferedClientConnection::new(config, name.clone());
-                Side::Dialled(connection.map_err(fault)?)
+                Side::Dialled(Box::new(connection.map_err(fault)?))
             }
-            _ => return Ok(()),
+            _ => return Ok(false),
         };
         self.shaking.push((until, link));
-        let mut whole = Box::new(Whole::new(side));
+        let mut whole = Whole::new(side);
         if !opening.accepted {
             self.steps = self.steps.saturating_sub(1);
             whole.drive(&mut [], &mut Vec::new(), wire).standing.map_err(fault)?;
         }
         opening.whole = Some(whole);
-        Ok(())
+        Ok(opening.missed || rest.is_some())
     }
 
     /// The handshake that has taken longest and too long.
@@ -223,9 +241,13 @@ impl Transports {
         self.table.get(key as usize).map_or(&State::Plain, |secure| &secure.state)
     }
 
-    /// Its handshake has not begun: whatever comes stays where it is.
-    pub(crate) fn waits(&self, key: u32) -> bool {
-        matches!(self.state(key), State::Opening(opening) if opening.whole.is_none())
+    /// Something has come. If the handshake of the link has not begun it stays where it is until
+    /// then: whether that is so.
+    pub(crate) fn postpone(&mut self, key: u32) -> bool {
+        let state = self.table.get_mut(key as usize).map(|secure| &mut secure.state);
+        let Some(State::Opening(opening)) = state else { return false };
+        opening.missed |= opening.whole.is_none();
+        opening.whole.is_none()
     }
 
     /// Its handshake is not over, or has not begun.

@@ -142,7 +142,12 @@ fn nobody_needs_doubt() -> Vec<String> {
 
 fn no_dyn_in_the_turn() -> Vec<String> {
     let instead = "scenarios lose their types in the table of `scenarios/src/lib.rs` alone";
-    let outside = ["engine/src/rehearse", "engine/src/limits", "engine/src/run"];
+    let outside = [
+        "engine/src/rehearse",
+        "engine/src/limits",
+        "engine/src/run",
+        "engine/src/transport/ciphers.rs", // rustls wants its ciphers boxed so, ours like any other
+    ];
     let mut faults = refuse(&["engine/src"], &["dyn"], instead);
     faults.retain(|fault| !outside.iter().any(|path| fault.starts_with(path)));
     faults

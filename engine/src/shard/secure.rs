@@ -73,7 +73,8 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             self.transports.wire = wire;
             match started {
                 // What has come meanwhile, no event will tell of again.
-                Ok(()) => self.look_again(link),
+                Ok(true) => self.look_again(link),
+                Ok(false) => {}
                 Err(fault) => self.lose(link.key, Lost::new(Cause::Tls, fault.words)),
             }
         }
@@ -81,7 +82,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
 
     /// Reads once from a link over TLS.
     pub(super) fn read_secure(&mut self, link: Link) {
-        if self.transports.waits(link.key) {
+        if self.transports.postpone(link.key) {
             return; // it is looked at when its handshake begins
         }
         if self.transports.opens(link.key) && self.transports.steps == 0 {

@@ -11,6 +11,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
+use super::ciphers;
 use super::secrets::Secrets;
 use super::verifier::{Believing, Pinned, Remembering};
 use crate::plan::{AcceptTls, DialTls, Identity, Resume, Tier, Tls, Trust, Versions};
@@ -30,6 +31,7 @@ pub(super) struct Configs {
 impl Configs {
     /// Checks everything the plan says of TLS; the error says what is wrong with it.
     pub(super) fn new(tls: &Tls) -> Result<Configs, String> {
+        gather_entropy()?;
         let secrets = Arc::new(Secrets::new(tls.key_log.clone()));
         let dial = match &tls.dial {
             Some(dial) => {
@@ -47,12 +49,20 @@ impl Configs {
     }
 }
 
+/// Once a process the library gathers entropy for 60 ms: when the plan is checked, and not in the
+/// first handshake of a shard, for which all its bots would wait.
+fn gather_entropy() -> Result<(), String> {
+    let random = aws_lc_rs::default_provider().secure_random;
+    random.fill(&mut [0]).map_err(|error| format!("no entropy: {error:?}"))
+}
+
 fn provider(tls: &Tls) -> Arc<CryptoProvider> {
     let mut kx_groups = vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     if tls.post_quantum {
         kx_groups.insert(0, kx_group::X25519MLKEM768);
     }
-    Arc::new(CryptoProvider { kx_groups, ..aws_lc_rs::default_provider() })
+    let cipher_suites = ciphers::SUITES.clone();
+    Arc::new(CryptoProvider { kx_groups, cipher_suites, ..aws_lc_rs::default_provider() })
 }
 
 fn versions(tls: &Tls) -> Vec<&'static SupportedProtocolVersion> {

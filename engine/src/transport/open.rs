@@ -53,7 +53,7 @@ impl Transports {
         self.steps = self.steps.saturating_sub(1);
         let driven = whole.drive(cipher, plain, wire);
         if let Some(exporter) = configs.secrets.take() {
-            whole.exporter = Some(exporter);
+            opening.exporter = Some(exporter);
         }
         let mut opened = Opened { used: driven.used, ..Opened::default() };
         match driven.standing {
@@ -71,7 +71,7 @@ impl Transports {
             }
         }
         opened.up = Some(Up {
-            exporter: whole.binding(),
+            exporter: opening.exporter.as_ref().and_then(|exporter| whole.binding(exporter)),
             verified: whole.verified(),
             held: std::mem::take(&mut opening.held),
             since: opening.since,

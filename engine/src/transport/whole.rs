@@ -19,8 +19,6 @@ const OVERHEAD: usize = 5 + 8 + 1 + 16;
 /// A connection from its first handshake byte on, and what is kept beside it.
 pub(super) struct Whole {
     side: Side,
-    /// Caught when rustls derived it; for an accepted link that is before its handshake is over.
-    pub(super) exporter: Option<Exporter>,
     /// Its handshake was over before now.
     pub(super) shaken: bool,
     /// It is settled whether the link goes dense.
@@ -29,9 +27,10 @@ pub(super) struct Whole {
     parted: bool,
 }
 
+/// Boxed apart, because a connection that was accepted is larger than one that was dialled.
 pub(super) enum Side {
-    Dialled(UnbufferedClientConnection),
-    Accepted(UnbufferedServerConnection),
+    Dialled(Box<UnbufferedClientConnection>),
+    Accepted(Box<UnbufferedServerConnection>),
 }
 
 /// How a connection stands.
@@ -72,7 +71,7 @@ impl Unbuffered for UnbufferedServerConnection {
 
 impl Whole {
     pub(super) fn new(side: Side) -> Whole {
-        Whole { side, exporter: None, shaken: false, settled: false, parted: false }
+        Whole { side, shaken: false, settled: false, parted: false }
     }
 
     /// Reads records; what they say is appended to `plain`, what is to be sent to `wire`.
@@ -83,8 +82,8 @@ impl Whole {
         wire: &mut Vec<u8>,
     ) -> Driven {
         match &mut self.side {
-            Side::Dialled(connection) => drive(connection, cipher, plain, wire),
-            Side::Accepted(connection) => drive(connection, cipher, plain, wire),
+            Side::Dialled(connection) => drive(&mut **connection, cipher, plain, wire),
+            Side::Accepted(connection) => drive(&mut **connection, cipher, plain, wire),
         }
     }
 
@@ -112,8 +111,8 @@ impl Whole {
 
     fn write(&mut self, what: What<'_>, rest: &mut [u8], wire: &mut Vec<u8>) -> Result<(), Fault> {
         match &mut self.side {
-            Side::Dialled(connection) => write(connection, what, rest, wire),
-            Side::Accepted(connection) => write(connection, what, rest, wire),
+            Side::Dialled(connection) => write(&mut **connection, what, rest, wire),
+            Side::Accepted(connection) => write(&mut **connection, what, rest, wire),
         }
     }
 
@@ -125,8 +124,8 @@ impl Whole {
     }
 
     /// The value of `tls-exporter`; there is none over TLS 1.2.
-    pub(super) fn binding(&self) -> Option<[u8; 32]> {
-        self.exporter.as_ref()?.binding(self.suite()?.tls13()?)
+    pub(super) fn binding(&self, exporter: &Exporter) -> Option<[u8; 32]> {
+        exporter.binding(self.suite()?.tls13()?)
     }
 
     pub(super) fn accepted(&self) -> bool {
