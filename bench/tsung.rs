@@ -14,7 +14,8 @@
 //! ```
 //!
 //! Tsung's own way is left to it, with two favours: all in one virtual machine, and no threads
-//! that spin while they wait, which would be counted as CPU (`+sbwt none`).
+//! that spin while they wait, which would be counted as CPU (`+sbwt none`). Where there are two
+//! cores the server has one and the programs have the other.
 #![allow(clippy::disallowed_methods)] // a bench reads the real clock
 
 use std::io::Write as _;

@@ -79,7 +79,7 @@ fn established(port: u16) -> io::Result<usize> {
     Ok(connections_to(port, &fs::read_to_string("/proc/net/tcp")?))
 }
 
-/// The lines of `/proc/net/tcp` (proc(5)): number, own address, the other's, state (1: established).
+/// In lines of `/proc/net/tcp` (proc(5)): number, own address, the other's, state (1: established).
 fn connections_to(port: u16, table: &str) -> usize {
     let other = format!("0100007F:{port:04X}");
     let lines = table.lines().map(|line| line.split_whitespace().skip(2));
@@ -106,7 +106,7 @@ fn weight_of(root: u32) -> io::Result<u64> {
     Ok(family.into_iter().map(|id| anonymous(&status(id))).sum())
 }
 
-/// The parent in a line of `/proc/ID/stat`: behind the name, which may hold anything, and the state.
+/// The parent in a line of `/proc/ID/stat`: behind the name, which may hold anything, and a state.
 fn parent(stat: &str) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
