@@ -76,6 +76,8 @@ impl Display for Users {
     }
 }
 
+/// Snapshots come every second.
+const SECONDS_MAX: Duration = Duration::from_secs(60);
 /// The last op of [`Pinger`]; those of the login stand before it.
 const PING: Op = Op(chat::OWN);
 
@@ -168,6 +170,7 @@ pub fn run(words: &[String]) -> io::Result<()> {
     let chat = Chat::from(&settings, &plan).map_err(io::Error::other)?;
     let expected = (users.count as u64, users.count as u64 * u64::from(users.pings));
     let run = start(Pinger { chat, users }, plan).map_err(io::Error::other)?;
+    while run.snapshot(SECONDS_MAX).is_some() {} // what nobody takes piles up
     let report = run.finish();
     let seen = (answered(&report, chat::LOGIN), answered(&report, PING));
     if seen == expected && report.total.losses.is_empty() {

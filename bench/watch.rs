@@ -14,28 +14,32 @@ use crate::machine::{ProcessorTime, processor_time_of_ended};
 pub struct Seen {
     /// Of the generator and all that it started and waited for, from its start to its end.
     pub processor: ProcessorTime,
-    /// Anonymous memory of it and all its descendants a moment after the last connection, in bytes.
+    /// Anonymous memory of it and all its descendants with every connection open, in bytes.
     pub weight: u64,
 }
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// From the last connection, whose login takes milliseconds, to the weighing.
-const SETTLE: Duration = Duration::from_secs(2);
 /// No run of a bench takes longer.
 const RUN_MAX: Duration = Duration::from_secs(120);
 
-/// Runs a generator to its end, which makes so many connections to a port of 127.0.0.1.
+/// Runs a generator to its end, which makes so many connections to a port of 127.0.0.1 and has
+/// them all so long after the first one, when it is weighed.
 ///
-/// An error if it fails, does not end, or never had all of them at once. Nothing else that this
+/// An error if it fails, does not end, or does not have all of them then. Nothing else that this
 /// process has started may end meanwhile: its processor time would be counted.
-pub fn watch(command: &mut Command, port: u16, connections: usize) -> io::Result<Seen> {
+pub fn watch(
+    command: &mut Command,
+    port: u16,
+    connections: usize,
+    after: Duration,
+) -> io::Result<Seen> {
     let before = processor_time_of_ended();
     // Roles end with their standard input: it is held open until the end.
     let child = command.stdin(Stdio::piped()).spawn()?;
     let mut generator = Generator(child);
     let begun = Instant::now();
-    let (mut weight, mut all_since, mut most) = (None, None, 0);
+    let (mut first, mut weighed) = (None, None);
     let status = loop {
         if let Some(status) = generator.0.try_wait()? {
             break status;
@@ -44,21 +48,22 @@ pub fn watch(command: &mut Command, port: u16, connections: usize) -> io::Result
             return Err(io::Error::other(format!("{command:?} does not end")));
         }
         let count = established(port)?;
-        most = most.max(count);
-        if count >= connections && weight.is_none() {
-            let since = all_since.get_or_insert_with(Instant::now);
-            if since.elapsed() >= SETTLE {
-                weight = Some(weight_of(generator.0.id())?);
-            }
+        if count > 0 && first.is_none() {
+            first = Some(Instant::now());
+        }
+        if weighed.is_none() && first.is_some_and(|first| first.elapsed() >= after) {
+            weighed = Some((count, weight_of(generator.0.id())?));
         }
         thread::sleep(LOOK_EVERY);
     };
     if !status.success() {
         return Err(io::Error::other(format!("{command:?}: {status}")));
     }
-    let weight = weight.ok_or_else(|| {
-        io::Error::other(format!("{command:?} held {most} of {connections} connections at most"))
-    })?;
+    let (count, weight) = weighed.unwrap_or_default();
+    if count < connections {
+        let had = format!("{command:?} had {count} of {connections} connections");
+        return Err(io::Error::other(had));
+    }
     Ok(Seen { processor: processor_time_of_ended() - before, weight })
 }
 
@@ -137,9 +142,9 @@ mod tests {
 
     #[test]
     fn whoever_fails_or_never_connects_is_an_error() {
-        let shell = |line: &str| watch(Command::new("sh").args(["-c", line]), 9, 1);
+        let shell = |line: &str| watch(Command::new("sh").args(["-c", line]), 9, 1, Duration::ZERO);
         assert!(shell("exit 3").unwrap_err().to_string().contains("exit status: 3"));
-        assert!(shell("true").unwrap_err().to_string().contains("held 0 of 1"));
+        assert!(shell("true").unwrap_err().to_string().contains("had 0 of 1"));
     }
 
     #[test]
@@ -147,10 +152,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let held = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let work = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; sleep 3";
+        let work = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; sleep 2";
         // A shell below a shell: what it used and weighs counts too.
-        let seen =
-            watch(Command::new("sh").args(["-c", &format!("sh -c '{work}'; true")]), port, 1);
+        let seen = watch(
+            Command::new("sh").args(["-c", &format!("sh -c '{work}'; true")]),
+            port,
+            1,
+            Duration::from_secs(1),
+        );
         drop(held);
         let seen = seen.unwrap();
         assert!(seen.processor.seconds() > 0.01 && seen.processor.seconds() < 2.0, "{seen:?}");
