@@ -13,6 +13,8 @@
 //! | `pairs.rs` | alternating pairs and `ratio NAME median min max` |
 //! | `namespace.rs` | a network namespace of one's own |
 //! | `xmpp.rs` | bots that log in and stay, and TLS for both sides |
+//! | `pinger.rs` | users that log in, ping and leave, on the engine |
+//! | `watch.rs` | a load generator seen from outside: processor time and memory |
 //! | `machine.rs` | descriptor tables, processor time, and other system calls |
 #![deny(unsafe_code)]
 #![allow(clippy::disallowed_methods)] // a bench reads the real clock
@@ -25,9 +27,11 @@ pub mod machine;
 pub mod namespace;
 pub mod ours;
 pub mod pairs;
+pub mod pinger;
 pub mod replay;
 pub mod roles;
 pub mod traffic;
+pub mod watch;
 pub mod xmpp;
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub fn timer(limit: Duration) -> io::Result<OwnedFd> {
     Ok(timer)
 }
 
-/// Processor time of this whole process.
+/// Processor time of whole processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ProcessorTime {
     /// In its own code.
@@ -98,10 +98,20 @@ impl ops::Sub for ProcessorTime {
 
 /// Processor time used so far by all threads of this process.
 pub fn processor_time() -> ProcessorTime {
+    usage(libc::RUSAGE_SELF)
+}
+
+/// Processor time of the processes this one has started and seen end, and of all those that they
+/// have.
+pub fn processor_time_of_ended() -> ProcessorTime {
+    usage(libc::RUSAGE_CHILDREN)
+}
+
+fn usage(whose: libc::c_int) -> ProcessorTime {
     // SAFETY: `rusage` is plain numbers, for which zeros are valid, and the call only fills it.
     let usage = unsafe {
         let mut usage: libc::rusage = mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        libc::getrusage(whose, &raw mut usage);
         usage
     };
     let duration = |part: libc::timeval| {

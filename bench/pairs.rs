@@ -44,7 +44,11 @@ pub fn pairs(
     mut a: impl FnMut() -> f64,
     mut b: impl FnMut() -> f64,
 ) -> Spread {
-    let pairs: Vec<(f64, f64)> = (0..n.max(PAIRS_MIN)).map(|_| (a(), b())).collect();
+    ratio(name, (0..n.max(PAIRS_MIN)).map(|_| (a(), b())).collect())
+}
+
+/// Prints of pairs of measures how many times the second the first one is, in lines as above.
+pub fn ratio(name: &str, pairs: Vec<(f64, f64)>) -> Spread {
     let ratio = Spread::of(pairs.iter().map(|(a, b)| a / b).collect());
     println!("ratio {name} {:.3} {:.3} {:.3}", ratio.median, ratio.min, ratio.max);
     let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
