@@ -36,6 +36,8 @@ use crate::plan::{Tier, Tls};
 use crate::time::Time;
 use config::Configs;
 use record::Dense;
+#[cfg(feature = "fuzzed")]
+pub use record::RecordLayer;
 use whole::{Side, Whole};
 pub(crate) use words::Fault;
 
