@@ -18,3 +18,5 @@ mod ours;
 mod peer;
 #[path = "tls/refused.rs"]
 mod refused;
+#[path = "tls/tickets.rs"]
+mod tickets;

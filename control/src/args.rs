@@ -11,7 +11,7 @@ use crate::{names, units};
 
 mod secure;
 mod verbs;
-pub(crate) use secure::{SecureFlags, TlsTier, TlsWay};
+pub(crate) use secure::{SecureFlags, TlsResume, TlsTier, TlsWay};
 pub(crate) use verbs::{AccountsFlags, AccountsFormat, OnlineFlags, ServeFlags, TryFlags};
 
 /// Runs very many stateful bots against a real-time server and says truthfully what they saw.

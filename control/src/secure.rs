@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use densebots_engine::Plan;
-use densebots_engine::plan::{DialTls, Identity, Tier, Tls, Trust};
+use densebots_engine::plan::{DialTls, Identity, Resume, Tier, Tls, Trust};
 
-use crate::args::{SecureFlags, TlsTier, TlsWay};
+use crate::args::{SecureFlags, TlsResume, TlsTier, TlsWay};
 use crate::ending::usage;
 use crate::names::Scheme;
 
@@ -119,6 +119,11 @@ pub(crate) fn tls(
             None | Some(TlsTier::Dense) => Tier::Dense,
             Some(TlsTier::Kept) => Tier::Kept,
         },
+        resume: match flags.tls_resume {
+            None | Some(TlsResume::None) => Resume::Never,
+            Some(TlsResume::Shared) => Resume::Shared,
+            Some(TlsResume::PerBot) => Resume::PerBot,
+        },
         alpn: if way == Way::Direct && xmpp { vec![ALPN_XMPP.to_vec()] } else { Vec::new() },
         dial: Some(DialTls { name: name.to_owned(), trust, identity }),
         ..Tls::default()
@@ -131,11 +136,12 @@ pub(crate) fn tls(
 
 /// User-space bytes that encryption adds to a bot, as measured.
 pub(crate) fn bytes_per_bot(tls: Option<&Tls>) -> u64 {
-    match tls.map(|tls| tls.tier) {
-        None => 0,
-        Some(Tier::Dense) => 128,
-        Some(Tier::Kept) => 4_300,
-    }
+    let Some(tls) = tls else { return 0 };
+    let kept = match tls.tier {
+        Tier::Dense => 128,
+        Tier::Kept => 4_300,
+    };
+    kept + if tls.resume == Resume::PerBot { 900 } else { 0 }
 }
 
 /// Whether the certificate of the target is checked; `None` without TLS.
@@ -157,8 +163,11 @@ pub(crate) fn told(way: Way, tls: Option<&Tls>) -> String {
 
 /// The flag of these that was given although it means nothing without TLS.
 fn said(flags: &SecureFlags) -> Option<&'static str> {
-    let rest =
-        [("--tls-key-log", flags.tls_key_log.is_some()), ("--tls-tier", flags.tls_tier.is_some())];
+    let rest = [
+        ("--tls-key-log", flags.tls_key_log.is_some()),
+        ("--tls-tier", flags.tls_tier.is_some()),
+        ("--tls-resume", flags.tls_resume.is_some()),
+    ];
     believed(flags).or(rest.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag))
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Wanted<'a> {
     pub connections: u32,
     /// How it encrypts.
     pub tls: TlsWay,
+    /// It hands out tickets.
+    pub tickets: bool,
     /// Its domain, where it has one.
     pub domain: Option<&'a str>,
 }
@@ -74,6 +76,7 @@ impl Embedded {
             .args(["--capacity", &wanted.connections.to_string()])
             .args(wanted.split_tables.then_some("--split-tables"))
             .args(["--tls", wanted.tls.word()])
+            .args(wanted.tickets.then_some("--tickets"))
             .args(wanted.domain.map(|domain| ["--domain", domain]).into_iter().flatten())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -138,6 +138,7 @@ fn tls(heading: &Heading, report: &Report) -> TlsPart {
         kept: tls.kept,
         dense: tls.dense,
         handshakes: tls.handshakes,
+        resumed: tls.resumed,
         verified: heading.verified,
         p50_us: carried(&tls.took, 0.5),
         p99_us: carried(&tls.took, 0.99),

@@ -114,3 +114,5 @@ pub use run::{Run, StartError, start, start_observed};
 pub use scenario::Scenario;
 pub use shard::Life;
 pub use time::Time;
+#[cfg(feature = "fuzzed")]
+pub use transport::RecordLayer;

@@ -29,6 +29,7 @@ mod config;
 mod open;
 mod record;
 mod secrets;
+mod tickets;
 mod verifier;
 mod whole;
 pub(crate) mod words;
@@ -38,7 +39,10 @@ use crate::plan::{Tier, Tls};
 use crate::time::Time;
 use config::Configs;
 use record::Dense;
+#[cfg(feature = "fuzzed")]
+pub use record::RecordLayer;
 use secrets::Exporter;
+use tickets::Tickets;
 use whole::{Side, Whole};
 pub(crate) use words::Fault;
 
@@ -124,6 +128,8 @@ pub(crate) struct Up {
     pub(crate) exporter: Option<[u8; 32]>,
     /// The peer that dialled us has shown a good certificate.
     pub(crate) verified: bool,
+    /// It went on with an earlier session.
+    pub(crate) resumed: bool,
     /// What was said meanwhile.
     pub(crate) held: Vec<u8>,
     /// When the handshake was meant to begin.
@@ -191,14 +197,16 @@ impl Transports {
         if self.shaking.len() < SHAKING_MAX { self.waiting.pop_front() } else { None }
     }
 
-    /// Begins the handshake of a link; the first words of one that dialled go to `wire`. Answers
-    /// whether there is something of the peer's to read already.
+    /// Begins the handshake of a link of this bot; the first words of one that dialled go to `wire`.
+    /// Answers whether there is something of the peer's to read already.
     pub(crate) fn start(
         &mut self,
         link: Link,
+        bot: u32,
         until: Time,
         wire: &mut Vec<u8>,
     ) -> Result<bool, Fault> {
+        self.turn(bot);
         let Some(configs) = &self.configs else { return Ok(false) };
         let Secure { rest, state: State::Opening(opening) } = &mut self.table[link.key as usize]
         else {
@@ -225,6 +233,29 @@ impl Transports {
         }
         opening.whole = Some(whole);
         Ok(opening.missed || rest.is_some())
+    }
+
+    /// Whatever ticket is asked for or handed over next is this bot's.
+    fn turn(&self, bot: u32) {
+        if let Some(tickets) = self.tickets() {
+            tickets.turn(bot);
+        }
+    }
+
+    fn tickets(&self) -> Option<&Tickets> {
+        self.configs.as_ref()?.tickets.as_deref()
+    }
+
+    /// A bot has ended: its ticket goes with it.
+    pub(crate) fn bot_ended(&mut self, bot: u32) {
+        if let Some(tickets) = self.tickets() {
+            tickets.forget(bot);
+        }
+    }
+
+    /// A bot key that has a ticket and is none of these.
+    pub(crate) fn ticket_of_none(&self, live: impl Fn(u32) -> bool) -> Option<u32> {
+        self.tickets()?.owners().into_iter().find(|&bot| !live(bot))
     }
 
     /// The handshake that has taken longest and too long.

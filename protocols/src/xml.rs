@@ -30,8 +30,8 @@ mod verify;
 pub use element::{Children, Element, STREAMS};
 pub use escape::{push_attribute, push_text, push_value};
 
-#[cfg(test)]
-pub(crate) mod oracle;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 #[cfg(test)]
 mod tests;
 

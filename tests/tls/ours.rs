@@ -79,6 +79,24 @@ fn whoever_shows_a_good_certificate_is_known_to_have() {
 }
 
 #[test]
+fn both_sides_count_who_comes_back() {
+    let authority = Authority::new();
+    for versions in [Versions::Only13, Versions::Only12] {
+        let tls = Tls { resume: Resume::PerBot, versions, ..dialling(authority.pem()) };
+        let (target, at) = target(accepting(&authority, &tls, Vec::new()), None);
+        let repeat = densebots_engine::Repeat { times: Some(3), ..Default::default() };
+        let talk = Talk { asks: false, listens: None, seen: None };
+        let plan = Plan { repeat, ..plan(Some(at), 5, tls) };
+        let report = densebots_engine::start(talk, plan).expect("a plan that can run").finish();
+        assert_eq!(report.bots.population.done, 5, "{:?}", report.total.losses);
+        assert_eq!((report.total.tls.handshakes, report.total.tls.resumed), (15, 10));
+        target.command(densebots_engine::Command::Stop).expect("runs");
+        let served = target.finish();
+        assert_eq!((served.total.tls.handshakes, served.total.tls.resumed), (15, 10));
+    }
+}
+
+#[test]
 fn those_that_never_shake_hands_are_sent_away() {
     let authority = Authority::new();
     let tls = dialling(authority.pem());
@@ -143,7 +161,11 @@ fn however_the_network_cuts_it() {
             direct: seed % 2 == 0,
             versions: if seed % 5 == 4 { Versions::Only12 } else { Versions::Both },
             tier: if seed % 3 == 2 { Tier::Kept } else { Tier::Dense },
-            resume: if seed % 7 == 6 { Resume::Shared } else { Resume::Never },
+            resume: match seed % 7 {
+                5 => Resume::PerBot,
+                6 => Resume::Shared,
+                _ => Resume::Never,
+            },
             ..dialling(authority.pem())
         };
         rehearse(seed, faults, &tls, &authority);

@@ -50,6 +50,11 @@ pub(crate) struct Saw {
     pub(crate) exporter: Option<[u8; 32]>,
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) resumed: bool,
+    /// Which connection this was, and the one whose session it went on with.
+    pub(crate) nth: u64,
+    pub(crate) from: Option<u64>,
+    /// The first words of the bot.
+    pub(crate) said: Vec<u8>,
     pub(crate) name: Option<String>,
     pub(crate) certificates: usize,
     /// The bot said that nothing follows.
@@ -146,11 +151,13 @@ fn serve(
         }
         Manner::Hangup => drop(stream.read(&mut [0; 4096])),
         _ => {
+            let mut connection = ServerConnection::new(config.clone()).expect("a configuration");
+            connection.set_resumption_data(&seed.to_be_bytes());
             let mut talk = Talk {
-                connection: ServerConnection::new(config.clone()).expect("a configuration"),
+                connection,
                 stream,
                 dice: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
-                saw: Saw::default(),
+                saw: Saw { nth: seed, ..Saw::default() },
             };
             if let Err(error) = talk.go(manner) {
                 talk.saw.error = Some(error);
@@ -225,6 +232,9 @@ impl Talk {
             };
             let mut bytes = vec![0; state.plaintext_bytes_to_read()];
             self.connection.reader().read_exact(&mut bytes).expect("it is there");
+            if self.saw.said.is_empty() {
+                self.saw.said.clone_from(&bytes);
+            }
             if !bytes.is_empty() && self.answer(manner, &bytes)? {
                 return Ok(());
             }
@@ -269,6 +279,9 @@ impl Talk {
         self.saw.alpn = connection.alpn_protocol().map(<[u8]>::to_vec);
         let kind = connection.handshake_kind();
         self.saw.resumed = kind == Some(rustls::HandshakeKind::Resumed);
+        let from = connection.received_resumption_data();
+        self.saw.from =
+            from.map(|nth| u64::from_be_bytes(nth.try_into().expect("the number of one")));
         self.saw.name = connection.server_name().map(str::to_owned);
         self.saw.certificates = connection.peer_certificates().map_or(0, <[_]>::len);
     }

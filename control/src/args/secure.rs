@@ -29,6 +29,9 @@ pub(crate) struct SecureFlags {
     /// What a connection keeps after its handshake (dense unless given)
     #[arg(long, value_enum, value_name = "TIER")]
     pub tls_tier: Option<TlsTier>,
+    /// Whether a connection may go on with an earlier session of TLS (none unless given)
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pub tls_resume: Option<TlsResume>,
 }
 
 /// When a connection is encrypted.
@@ -66,4 +69,15 @@ pub(crate) enum TlsTier {
     Dense,
     /// The whole connection, about four kilobytes
     Kept,
+}
+
+/// Whose earlier session a connection may go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TlsResume {
+    /// Nobody's: every handshake is a whole one
+    None,
+    /// Any bot's of the shard: few tickets, each used once
+    Shared,
+    /// The bot's own, as people's devices do: about 0.9 kB a bot
+    PerBot,
 }

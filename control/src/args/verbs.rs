@@ -24,6 +24,9 @@ pub(crate) struct ServeFlags {
     /// Encrypt connections: alone, as fits the protocol
     #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, default_missing_value = "on")]
     pub tls: Option<TlsWay>,
+    /// Hand out tickets, with which TLS sessions are resumed
+    #[arg(long)]
+    pub tickets: bool,
     /// The certificate shown, with its chain (PEM); without it, one is made
     #[arg(long, value_name = "FILE.pem", requires = "key")]
     pub cert: Option<PathBuf>,

@@ -12,9 +12,13 @@ pub(super) fn lines(summary: &Summary<'_>) -> Vec<String> {
     if summary.heading.verified.is_some() || tls.handshakes > 0 {
         let at = |quantile| carried(&tls.took, quantile).map_or("-".to_owned(), micros);
         lines.push(format!(
-            "{}{} handshakes, dense {}, kept {}   p50 {}   p99 {}{}",
+            "{}{} handshakes{}, dense {}, kept {}   p50 {}   p99 {}{}",
             summary.label("TLS"),
             grouped(tls.handshakes),
+            match tls.resumed {
+                0 => String::new(),
+                resumed => format!(" ({} resumed)", grouped(resumed)),
+            },
             grouped(tls.dense),
             grouped(tls.kept),
             at(0.5),

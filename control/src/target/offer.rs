@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use densebots_engine::plan::{AcceptTls, Identity, Tls};
+use densebots_engine::plan::{AcceptTls, Identity, Resume, Tls};
 use densebots_engine::{Plan, Run};
 use densebots_scenarios::accounts::{Account, Accounts};
 use densebots_scenarios::target::xmpp::{Service, Starttls};
@@ -56,6 +56,9 @@ impl Offer {
             if flags.cert.is_some() {
                 return Err(usage("--cert: with --tls off nobody would see it"));
             }
+            if flags.tickets {
+                return Err(usage("--tickets is for TLS, and this target has none; add --tls"));
+            }
             return Ok(Offer { speaks, service, tls: None, fingerprint: None });
         }
         let identity = match (&flags.cert, &flags.key) {
@@ -66,6 +69,7 @@ impl Offer {
         let direct = way == Way::Direct;
         let tls = Tls {
             direct,
+            resume: if flags.tickets { Resume::Shared } else { Resume::Never },
             alpn: if direct && xmpp { vec![ALPN_XMPP.to_vec()] } else { Vec::new() },
             accept: Some(AcceptTls { identity, peer_roots: Vec::new() }),
             ..Tls::default()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use densebots_engine::limits::Level;
-use densebots_engine::plan::Trust;
+use densebots_engine::plan::{Resume, Trust};
 use densebots_engine::{Command, Load, Report, Run, Snapshot};
 use densebots_scenarios::target::Speaks;
 
@@ -101,6 +101,7 @@ fn embed(meant: &mut Meant) -> Result<Option<Embedded>> {
         split_tables: split,
         connections,
         tls: meant.way.flag(),
+        tickets: meant.plan.tls.as_ref().is_some_and(|tls| tls.resume != Resume::Never),
         domain: xmpp.then(|| meant.settings.text("domain")),
     })?;
     meant.plan.endpoints = target.endpoints();

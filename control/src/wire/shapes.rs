@@ -291,6 +291,8 @@ pub(crate) struct TlsPart {
     pub dense: u64,
     /// Handshakes.
     pub handshakes: u64,
+    /// Of these, such that went on with an earlier session.
+    pub resumed: u64,
     /// Whether the target's certificate was checked; null without TLS.
     pub verified: Option<bool>,
     /// Median of their time.

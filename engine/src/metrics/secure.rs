@@ -7,6 +7,8 @@ use super::Spread;
 pub struct TlsMeter {
     /// Handshakes finished.
     pub handshakes: u64,
+    /// Of these, such that went on with an earlier session.
+    pub resumed: u64,
     /// Links that kept two traffic keys and nothing else.
     pub dense: u64,
     /// Links that kept their whole connection.
@@ -18,20 +20,21 @@ pub struct TlsMeter {
 impl Default for TlsMeter {
     fn default() -> TlsMeter {
         // Made when the first handshake is over: a plain run has none.
-        TlsMeter { handshakes: 0, dense: 0, kept: 0, took: Spread::of_latencies() }
+        TlsMeter { handshakes: 0, resumed: 0, dense: 0, kept: 0, took: Spread::of_latencies() }
     }
 }
 
 impl TlsMeter {
     pub(super) fn add(&mut self, other: &TlsMeter) {
         self.handshakes += other.handshakes;
+        self.resumed += other.resumed;
         self.dense += other.dense;
         self.kept += other.kept;
         self.took.add(&other.took);
     }
 
     pub(super) fn clear(&mut self) {
-        (self.handshakes, self.dense, self.kept) = (0, 0, 0);
+        (self.handshakes, self.resumed, self.dense, self.kept) = (0, 0, 0, 0);
         self.took.clear();
     }
 }

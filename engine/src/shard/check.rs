@@ -89,6 +89,8 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let (shaking, tabled) = self.transports.standing();
         equal("tls: links in the table", secured, tabled)?;
         holds(shaking <= secured, || format!("{shaking} handshakes for {secured} links"))?;
+        let stray = self.transports.ticket_of_none(|bot| self.bots.contains(bot));
+        holds(stray.is_none(), || format!("a ticket of bot {stray:?}, which is gone"))?;
         holds(self.transports.wired.is_empty(), || "handshakes left to write".to_owned())?;
         let conns = self.conns.iter().flatten().count();
         equal("conservation: sockets of links", conns, held)?;

@@ -169,6 +169,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             Kind::Accepted | Kind::Resident => self.desk.meter.accepted -= 1,
             Kind::Keeper => {}
         }
+        self.transports.bot_ended(key);
         let slot = self.bots.remove(key);
         self.tell(Life::Ended(slot.core.id, outcome, slot.bot));
     }

@@ -68,7 +68,8 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             }
             let mut wire = std::mem::take(&mut self.transports.wire);
             wire.clear();
-            let started = self.transports.start(link, until, &mut wire);
+            let bot = self.desk.links.at(link.key).bot;
+            let started = self.transports.start(link, bot, until, &mut wire);
             self.queue_wire(link, &wire);
             self.transports.wire = wire;
             match started {
@@ -135,8 +136,8 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         plain.clear();
         let slot = self.desk.links.at(link.key);
         plain.extend_from_slice(slot.unread.as_ref().map_or(&[], |unread| unread));
-        let before = plain.len();
-        let opened = self.transports.open(link, cipher, &mut plain, &mut wire);
+        let (before, bot) = (plain.len(), slot.bot);
+        let opened = self.transports.open(link, bot, cipher, &mut plain, &mut wire);
         self.queue_wire(link, &wire);
         self.transports.wire = wire;
         match opened {
@@ -193,6 +194,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     fn secured(&mut self, link: Link, up: &Up) {
         let took = self.now.since(up.since);
         self.desk.meter.tls.handshakes += 1;
+        self.desk.meter.tls.resumed += u64::from(up.resumed);
         self.desk.meter.tls.took.record_time(took);
         let slot = self.desk.links.at(link.key);
         self.desk.out.append(link.key, slot, |_, out| out.extend_from_slice(&up.held));

@@ -13,6 +13,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion
 
 use super::ciphers;
 use super::secrets::Secrets;
+use super::tickets::Tickets;
 use super::verifier::{Believing, Pinned, Remembering};
 use crate::plan::{AcceptTls, DialTls, Identity, Resume, Tier, Tls, Trust, Versions};
 
@@ -26,6 +27,8 @@ pub(super) struct Configs {
     pub(super) secrets: Arc<Secrets>,
     pub(super) tier: Tier,
     pub(super) resume: Resume,
+    /// Where each bot has a ticket of its own.
+    pub(super) tickets: Option<Arc<Tickets>>,
 }
 
 impl Configs {
@@ -33,11 +36,12 @@ impl Configs {
     pub(super) fn new(tls: &Tls) -> Result<Configs, String> {
         gather_entropy()?;
         let secrets = Arc::new(Secrets::new(tls.key_log.clone()));
+        let tickets = (tls.resume == Resume::PerBot).then(|| Arc::new(Tickets::new()));
         let dial = match &tls.dial {
             Some(dial) => {
                 let name = ServerName::try_from(dial.name.clone())
                     .map_err(|_| format!("`{}` is no name of a host", dial.name))?;
-                Some((Arc::new(dialling(tls, dial, &secrets)?), name))
+                Some((Arc::new(dialling(tls, dial, &secrets, tickets.as_ref())?), name))
             }
             None => None,
         };
@@ -45,7 +49,7 @@ impl Configs {
             Some(accept) => Some(Arc::new(accepting(tls, accept, &secrets)?)),
             None => None,
         };
-        Ok(Configs { dial, accept, secrets, tier: tls.tier, resume: tls.resume })
+        Ok(Configs { dial, accept, secrets, tier: tls.tier, resume: tls.resume, tickets })
     }
 }
 
@@ -73,7 +77,12 @@ fn versions(tls: &Tls) -> Vec<&'static SupportedProtocolVersion> {
     }
 }
 
-fn dialling(tls: &Tls, dial: &DialTls, secrets: &Arc<Secrets>) -> Result<ClientConfig, String> {
+fn dialling(
+    tls: &Tls,
+    dial: &DialTls,
+    secrets: &Arc<Secrets>,
+    tickets: Option<&Arc<Tickets>>,
+) -> Result<ClientConfig, String> {
     let provider = provider(tls);
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&versions(tls))
@@ -106,9 +115,10 @@ fn dialling(tls: &Tls, dial: &DialTls, secrets: &Arc<Secrets>) -> Result<ClientC
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols.clone_from(&tls.alpn);
-    config.resumption = match tls.resume {
-        Resume::Never => Resumption::disabled(),
-        Resume::Shared => Resumption::in_memory_sessions(NAMES_KEPT),
+    config.resumption = match (tls.resume, tickets) {
+        (Resume::PerBot, Some(tickets)) => Resumption::store(tickets.clone()),
+        (Resume::Shared, _) => Resumption::in_memory_sessions(NAMES_KEPT),
+        _ => Resumption::disabled(),
     };
     config.enable_secret_extraction = tls.tier == Tier::Dense;
     config.key_log = secrets.clone();
@@ -144,7 +154,7 @@ fn accepting(
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
-        Resume::Shared => {
+        Resume::Shared | Resume::PerBot => {
             config.ticketer = Ticketer::new().map_err(|error| error.to_string())?;
         }
     }

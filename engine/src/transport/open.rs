@@ -8,15 +8,17 @@ use crate::links::Link;
 use crate::plan::{Resume, Tier};
 
 impl Transports {
-    /// Opens what a link has read, in place. What it says is appended to `plain`, and what is to be
-    /// answered (flights of the handshake, alerts) to `wire`, also before a fault.
+    /// Opens what a link of this bot has read, in place. What it says is appended to `plain`, and
+    /// what is to be answered (flights of the handshake, alerts) to `wire`, also before a fault.
     pub(crate) fn open(
         &mut self,
         link: Link,
+        bot: u32,
         cipher: &mut [u8],
         plain: &mut Vec<u8>,
         wire: &mut Vec<u8>,
     ) -> Result<Opened, Fault> {
+        self.turn(bot);
         let secure = &mut self.table[link.key as usize];
         match &mut secure.state {
             State::Plain => Ok(Opened::default()),
@@ -73,6 +75,7 @@ impl Transports {
         opened.up = Some(Up {
             exporter: opening.exporter.as_ref().and_then(|exporter| whole.binding(exporter)),
             verified: whole.verified(),
+            resumed: whole.resumed(),
             held: std::mem::take(&mut opening.held),
             since: opening.since,
             direct: opening.direct,
@@ -91,7 +94,7 @@ impl Transports {
         let state = &mut self.table[key as usize].state;
         let State::Kept(whole) = state else { return Ok(None) };
         let shaken = !std::mem::replace(&mut whole.shaken, true);
-        if configs.resume == Resume::Shared && shaken && !whole.accepted() {
+        if configs.resume != Resume::Never && shaken && !whole.accepted() {
             return Ok(None); // tickets come before the first bytes, and need all of it
         }
         whole.settled = true;

@@ -284,5 +284,9 @@ fn alert(payload: &[u8]) -> Result<bool, Fault> {
     }
 }
 
+#[cfg(feature = "fuzzed")]
+mod fuzzed;
+#[cfg(feature = "fuzzed")]
+pub use fuzzed::RecordLayer;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
-use rustls::{Error, SupportedCipherSuite};
+use rustls::{Error, HandshakeKind, SupportedCipherSuite};
 
 use super::record::{self, Dense};
 use super::secrets::Exporter;
@@ -138,6 +138,15 @@ impl Whole {
             Side::Dialled(_) => false,
             Side::Accepted(connection) => connection.peer_certificates().is_some(),
         }
+    }
+
+    /// Its handshake went on with an earlier session.
+    pub(super) fn resumed(&self) -> bool {
+        let kind = match &self.side {
+            Side::Dialled(connection) => connection.handshake_kind(),
+            Side::Accepted(connection) => connection.handshake_kind(),
+        };
+        kind == Some(HandshakeKind::Resumed)
     }
 
     /// Whether its keys are enough from here on: TLS 1.3, and what is left of the input is the

@@ -205,9 +205,11 @@ impl<'a> Element<'a> {
 
     /// The values of several attributes in one pass, in the order of the names.
     pub fn attributes<const N: usize>(&self, names: [&str; N]) -> [Option<Cow<'a, str>>; N] {
-        let mut values = [const { None }; N];
+        let (mut values, mut seen) = ([const { None }; N], [false; N]);
         for found in self.raw_attributes().flatten() {
-            if let Some(place) = names.iter().position(|name| *name == found.key.0) {
+            let Some(place) = names.iter().position(|name| *name == found.key.0) else { continue };
+            // Of doubled ones the first counts, as in `attribute`.
+            if !std::mem::replace(&mut seen[place], true) {
                 values[place] = found.normalized_value(XmlVersion::Explicit1_0).ok();
             }
         }

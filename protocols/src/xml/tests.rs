@@ -1,57 +1,11 @@
 use proptest::prelude::*;
 
-use super::oracle::{document, edited};
+use super::oracle::streams::{document, edited};
+use super::oracle::{Unit, units};
 use super::*;
 
 const HEADER: &str = "<stream:stream xmlns='jabber:client' \
                       xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
-
-/// A unit and where it ends in the whole stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
-    KeepAlive(usize),
-    Opened(usize),
-    Stanza(usize),
-    Closed(usize),
-}
-
-/// The units of a stream that comes in pieces, and the violation that ends it. Runs of whitespace
-/// that the pieces cut apart are put together.
-pub(super) fn units<'a>(
-    pieces: impl Iterator<Item = &'a [u8]>,
-) -> (Vec<Unit>, Option<Violation>, Framer) {
-    let (mut framer, mut units, mut before) = (Framer::new(), Vec::new(), 0);
-    for piece in pieces {
-        let mut at = 0;
-        while at < piece.len() {
-            let frame = match framer.scan(&piece[at..]) {
-                Ok(frame) => frame,
-                Err(violation) => {
-                    assert_eq!(framer.scan(&piece[at..]), Err(violation), "always the same");
-                    return (units, Some(violation), Framer::new()); // of no more use
-                }
-            };
-            let (used, make): (usize, fn(usize) -> Unit) = match frame {
-                Frame::Partial => break,
-                Frame::KeepAlive(used) => (used, Unit::KeepAlive),
-                Frame::Opened(used) => (used, Unit::Opened),
-                Frame::Stanza(used) => (used, Unit::Stanza),
-                Frame::Closed(used) => (used, Unit::Closed),
-            };
-            assert!((1..=piece.len() - at).contains(&used));
-            assert!(framer.is_between());
-            at += used;
-            let unit = make(before + at);
-            if let (Some(Unit::KeepAlive(end)), Unit::KeepAlive(now)) = (units.last_mut(), unit) {
-                *end = now;
-            } else {
-                units.push(unit);
-            }
-        }
-        before += piece.len();
-    }
-    (units, None, framer)
-}
 
 /// Whole, byte by byte, and cut once at every place: always the same.
 #[track_caller]

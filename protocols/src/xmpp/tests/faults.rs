@@ -2,7 +2,7 @@
 
 use super::transcripts::{PLAIN, after_login};
 use super::*;
-use crate::xml::oracle::{document, edited};
+use crate::xml::oracle::streams::{document, edited};
 
 fn session() -> Xmpp {
     Xmpp::new(juliet(service(Tls::Off)))
