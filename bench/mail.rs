@@ -4,6 +4,9 @@
 //! round in each group: who has the turn publishes, nine others hear it, five of them on the other
 //! shard. "Each way" counts only letters that crossed.
 //!
+//! What two cores of this machine are worth, `mail.two_apart` says: two programs of one shard each
+//! side by side, which share nothing.
+//!
 //! `cargo bench --bench mail [-- ROUNDS]`
 
 use std::time::Duration;
@@ -101,9 +104,13 @@ fn run(shards: usize) -> io::Result<()> {
     if dropped == 0 { Ok(()) } else { Err(io::Error::other(format!("{dropped} letters lost"))) }
 }
 
+fn begin(shards: usize) -> io::Result<Role> {
+    Role::start("mail", &format!("shards={shards}"), None)
+}
+
 /// Letters heard a second, and CPU nanoseconds a letter.
-fn measure(shards: usize) -> io::Result<(f64, f64)> {
-    let line = Role::start("mail", &format!("shards={shards}"), None)?.line()?;
+fn figures(mut role: Role) -> io::Result<(f64, f64)> {
+    let line = role.line()?;
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     let figure =
         |name| -> io::Result<f64> { value(&words, name)?.parse().map_err(io::Error::other) };
@@ -115,18 +122,24 @@ fn main() -> io::Result<()> {
     role_or(|_, words| run(number(words, "shards")?));
     let numbers: Vec<usize> = env::args().filter_map(|word| word.parse().ok()).collect();
     let rounds = numbers.first().copied().unwrap_or(3);
-    let (mut each_way, mut cost, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut each_way, mut cost) = (Vec::new(), Vec::new());
+    let (mut ratio, mut apart) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let (one, _) = measure(1)?;
-        let (two, nanos) = measure(2)?;
+        let (one, _) = figures(begin(1)?)?;
+        let (two, nanos) = figures(begin(2)?)?;
+        let beside = [begin(1)?, begin(1)?].map(figures);
+        let [(first, _), (second, _)] = beside.map(|figures| figures.expect("both run"));
         // Five of the nine that hear a letter live on the other shard; half of them each way.
         each_way.push(two * 5.0 / 9.0 / 2.0);
         cost.push(nanos);
         ratio.push(two / one);
+        apart.push((first + second) / one);
     }
     println!("letters a second each way: {}", Spread::of(each_way));
     println!("CPU nanoseconds a letter heard: {}", Spread::of(cost));
-    let ratio = Spread::of(ratio);
-    println!("ratio mail.two_cores {:.3} {:.3} {:.3}", ratio.median, ratio.min, ratio.max);
+    for (name, ratios) in [("mail.two_cores", ratio), ("mail.two_apart", apart)] {
+        let ratio = Spread::of(ratios);
+        println!("ratio {name} {:.3} {:.3} {:.3}", ratio.median, ratio.min, ratio.max);
+    }
     Ok(())
 }
