@@ -197,8 +197,8 @@ impl Transports {
         if self.shaking.len() < SHAKING_MAX { self.waiting.pop_front() } else { None }
     }
 
-    /// Begins the handshake of a link of this bot; the first words of one that dialled go to `wire`.
-    /// Answers whether there is something of the peer's to read already.
+    /// Begins the handshake of a link of this bot; the first words of one that dialled go to
+    /// `wire`. Answers whether there is something of the peer's to read already.
     pub(crate) fn start(
         &mut self,
         link: Link,
