@@ -93,14 +93,15 @@ pub(crate) struct RunFlags {
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadFlags {
     /// Bots (1,000 unless given); with --open, the most that may be live at once
-    #[arg(long, visible_alias = "conns", value_name = "N", value_parser = units::count)]
+    #[arg(long, visible_alias = "conns", alias = "users", value_name = "N")]
+    #[arg(value_parser = units::count, allow_negative_numbers = true)]
     pub bots: Option<u32>,
     /// The ids to run, first and last: a part of a larger population
     #[arg(long, value_name = "A..B", conflicts_with = "bots")]
     pub ids: Option<String>,
     /// Bots arrive at this rate (unless given, 10k/s or what brings all in within 35 s, 3k/s if
     /// they log in, 600/s if over TLS; 100/s at a target that is not loopback)
-    #[arg(long, value_name = "R/s", value_parser = units::rate)]
+    #[arg(long, alias = "rate", value_name = "R/s", value_parser = units::rate)]
     pub arrive: Option<f64>,
     /// Bots arrive evenly over this time; with --open, the rate climbs for so long
     #[arg(long, value_name = "TIME", value_parser = units::duration, conflicts_with = "arrive")]
@@ -110,7 +111,8 @@ pub(crate) struct LoadFlags {
     #[arg(conflicts_with_all = ["arrive", "ids"])]
     pub open: Option<f64>,
     /// How long to hold the full population; with --open, how long arrivals go on
-    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    #[arg(long = "for", aliases = ["hold", "duration"], value_name = "TIME")]
+    #[arg(default_value = "30s", value_parser = units::duration)]
     pub hold: Duration,
     /// How often a bot that is done starts again; 0 is for ever
     #[arg(long, value_name = "N", default_value = "1", value_parser = units::count)]
@@ -201,7 +203,7 @@ pub(crate) struct LinkFlags {
     /// No pause before an attempt is longer
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
     pub retry_cap: Duration,
-    /// Failed attempts in a row after which a bot gives up; 0 never does
+    /// Retries in a row after which a bot gives up; 0 never does
     #[arg(long, value_name = "N", default_value = "5", value_parser = units::count)]
     pub give_up: u32,
     /// A bot that heard nothing for so long is asked to ping

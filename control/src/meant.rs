@@ -20,7 +20,7 @@ use crate::service::Service;
 mod tests;
 
 mod load;
-use load::{arrival_rate, load, usual_rate};
+use load::{arrival_rate, lifetime, load, usual_rate};
 pub(crate) use load::{expected_length, ids};
 
 /// What a message that is heard takes of a core, of generator and target together: measured with
@@ -78,7 +78,8 @@ impl Meant {
             endpoints: plan.endpoints.iter().map(|endpoint| endpoint.address).collect(),
             sources: plan.sources.clone(),
             arrival_rate: arrival_rate(&plan.load),
-            closes_first: false, // what waits at the end of a run is in nobody's way
+            lifetime: lifetime(&plan.load),
+            closes_first: plan.close == Close::Fin,
             user_bytes_per_bot: scenario.bytes_per_bot + secure::bytes_per_bot(plan.tls.as_ref()),
             target_here: embedded,
             base_bytes: BASE_BYTES,
@@ -259,6 +260,11 @@ fn plan(
     let usual = |bots| usual_rate(scenario, tls.is_some(), loopback, bots);
     let (load, first_id) = load(&flags.load, usual)?;
     check(flags)?;
+    let ids = u64::from(first_id)..u64::from(first_id) + load.bots_max();
+    if let Some(id) = flags.output.trace_bot.iter().find(|&&id| !ids.contains(&id.into())) {
+        let last = ids.end - 1;
+        return Err(usage(format!("--trace-bot {id}: bots of this run are {first_id} to {last}")));
+    }
     let LinkFlags { close, nodelay, retry_first, retry_cap, give_up, .. } = flags.link;
     let own = &flags.load;
     Ok(Plan {

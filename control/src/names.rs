@@ -1,6 +1,6 @@
 //! Where a target is: URLs, weights, and names turned into addresses before the start.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use anyhow::Result;
 use densebots_engine::Endpoint;
@@ -220,6 +220,10 @@ pub(crate) fn sources(typed: &[String]) -> Result<Vec<IpAddr>> {
             }
         };
         sources.add_range(address, prefix).map_err(|error| fault(error.to_string()))?;
+        // Whoever may be bound to is an address of this machine; nothing is sent.
+        UdpSocket::bind((address, 0)).map_err(|error| {
+            fault(format!("no address of this machine to connect from: {error}"))
+        })?;
     }
     Ok(sources.iter().collect())
 }

@@ -32,6 +32,9 @@ fn wrong_values_and_clashes_name_their_flag() {
     refused("--recv-buffer big", &["--recv-buffer", "64KiB"]);
     refused("--target 127.0.0.1", &["--target", "HOST:PORT"]);
     refused("--source 127.0.0.1/99", &["--source", "/99"]);
+    refused("--source 192.0.2.1", &["--source 192.0.2.1", "no address of this machine"]);
+    refused("--conns -5", &["--bots", "-5"]);
+    refused("--conns 10 --trace-bot 99", &["--trace-bot 99", "1 to 10"]);
 }
 
 #[test]
@@ -56,6 +59,9 @@ fn an_address_that_is_not_loopback_has_to_be_allowed() {
 #[test]
 fn what_the_machine_cannot_hold_is_refused_before_anything_starts() {
     refused("--conns 500M --arrive 1M/s", &["cannot hold", "helps:"]);
+    // Bots that leave by themselves leave their ports waiting.
+    let storm = "run echo --open 5k/s --bots 20k --set count=1 --target line://192.0.2.1:9";
+    refused(&format!("{storm} --allow 192.0.2.1"), &["ports", "--close rst"]);
 }
 
 #[test]

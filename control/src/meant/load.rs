@@ -88,6 +88,17 @@ pub(super) fn arrival_rate(load: &Load) -> f64 {
     }
 }
 
+/// How long a bot of an open load stays at most on average, for no more than may be live at once.
+/// Those of a closed load stay to the end, and what waits then is in nobody's way.
+pub(super) fn lifetime(load: &Load) -> Option<Duration> {
+    match *load {
+        Load::Open { rate, live_max, .. } if rate > 0.0 => {
+            Duration::try_from_secs_f64(f64::from(live_max) / rate).ok()
+        }
+        _ => None,
+    }
+}
+
 /// How long the run should take, from arrival to the end of the hold.
 pub(crate) fn expected_length(plan: &Plan) -> Duration {
     match plan.load {

@@ -121,7 +121,7 @@ impl Ports {
                 if reused < amount.needed && reused <= usable(amount, amount.present) {
                     let near = demand.endpoints.iter().all(|to| to.ip().is_loopback());
                     let scope = if near { 2 } else { 1 };
-                    return format!("sysctl -w net.ipv4.tcp_tw_reuse={scope}");
+                    return format!("--close rst, or sysctl -w net.ipv4.tcp_tw_reuse={scope}");
                 }
                 cure(machine, demand, &route, amount)
             }));
