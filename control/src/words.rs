@@ -59,7 +59,7 @@ fn traffic(run: &Meant) -> String {
     let most = if matches!(run.plan.load, Load::Open { .. }) { "at most " } else { "" };
     let pause = run.scenario.pause.filter(|_| run.eased).map(|pause| {
         let longer = run.settings.text(pause);
-        format!("; {pause}={longer}, so that target and bots leave half of the machine free")
+        format!("; {pause}={longer}, so that target and bots leave two fifths of the machine free")
     });
     format!(
         "{}: expects {most}{} messages out, {} in, about {} bytes each{}",

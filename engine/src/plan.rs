@@ -216,7 +216,7 @@ pub struct Backoff {
     pub first: Duration,
     /// No pause is longer.
     pub cap: Duration,
-    /// Attempts in a row that may fail before the bot gives up; `None` never does.
+    /// Retries in a row before the bot gives up, the first attempt being none; `None` never does.
     pub give_up: Option<u32>,
 }
 

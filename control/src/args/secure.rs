@@ -67,7 +67,7 @@ impl TlsWay {
 pub(crate) enum TlsTier {
     /// Both keys, about a hundred bytes, where TLS 1.3 was agreed
     Dense,
-    /// The whole connection, about four kilobytes
+    /// The whole connection, about three kilobytes
     Kept,
 }
 
