@@ -151,7 +151,7 @@ fn begin(scenario: &str, plan: Plan) -> io::Result<Run> {
 
 fn weight(report: &Report) -> String {
     let lost: u64 =
-        report.total.losses.iter().filter(|loss| loss.lost.opened).map(|loss| loss.count).sum();
+        report.total.losses.iter().filter(|loss| loss.lost.online).map(|loss| loss.count).sum();
     format!(
         "ramp={} least={} lost={lost} grown={} lag={} cpu={}",
         report.ramp.as_secs_f64(),

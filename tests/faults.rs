@@ -199,15 +199,15 @@ fn lines(login: bool, line: usize) -> Probe {
 }
 
 /// All bots fail for one cause alone: each tries once and again three times.
-fn fails(manner: Manner, probe: Probe, cause: Cause, condition: &str, opened: bool) -> Report {
+fn fails(manner: Manner, probe: Probe, cause: Cause, condition: &str, online: bool) -> Report {
     let report = Case::new(manner, probe, |_, _| {}).play(20);
     let losses: Vec<_> = report
         .total
         .losses
         .iter()
-        .map(|loss| (loss.lost.cause, loss.lost.condition, loss.lost.opened, loss.count))
+        .map(|loss| (loss.lost.cause, loss.lost.condition, loss.lost.online, loss.count))
         .collect();
-    assert_eq!(losses, [(cause, condition, opened, 4 * u64::from(BOTS))], "{manner:?}");
+    assert_eq!(losses, [(cause, condition, online, 4 * u64::from(BOTS))], "{manner:?}");
     assert_eq!(report.total.population.failed, u64::from(BOTS), "{manner:?}");
     report
 }
@@ -228,8 +228,8 @@ fn a_target_that_closes_at_once_has_closed() {
 fn a_reset_is_a_reset_at_every_step() {
     for manner in [Manner::ResetAtOnce, Manner::ResetWhenTold, Manner::ResetInMidLine] {
         // A reset that comes as soon as the connect ended is a connect that failed.
-        let opened = manner != Manner::ResetAtOnce;
-        fails(manner, lines(true, 0), Cause::Reset, "connection reset", opened);
+        let online = manner != Manner::ResetAtOnce;
+        fails(manner, lines(true, 0), Cause::Reset, "connection reset", online);
     }
 }
 
@@ -255,7 +255,7 @@ fn nobody_there_is_a_refusal() {
     })
     .play(20);
     let [loss] = &report.total.losses[..] else { panic!("{:?}", report.total.losses) };
-    assert_eq!((loss.lost.cause, loss.lost.opened), (Cause::Refused, false));
+    assert_eq!((loss.lost.cause, loss.lost.online), (Cause::Refused, false));
     assert_eq!(loss.count, 4 * u64::from(BOTS));
 }
 
@@ -293,10 +293,10 @@ fn bots_come_back_to_a_target_that_went_away_under_load() {
     case.stage.run_until(at).unwrap_or_else(|broken| panic!("{broken}"));
     let report = case.stage.report(case.bots);
     assert_eq!(report.bots.population.online, u64::from(BOTS), "{:?}", report.bots);
-    let lost = report.total.losses.iter().find(|loss| loss.lost.opened).expect("all were lost");
+    let lost = report.total.losses.iter().find(|loss| loss.lost.online).expect("all were lost");
     assert_eq!((lost.lost.cause, lost.count), (Cause::Reset, u64::from(BOTS)));
     assert_eq!(lost.recovered, u64::from(BOTS));
-    let failed = report.total.losses.iter().filter(|loss| !loss.lost.opened);
+    let failed = report.total.losses.iter().filter(|loss| !loss.lost.online);
     assert!(failed.clone().count() == 1 && failed.clone().all(|l| l.lost.cause == Cause::Refused));
     let report = case.play(16);
     assert_eq!(report.total.unsent, 0);

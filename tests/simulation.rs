@@ -108,8 +108,8 @@ fn the_swarm_reaches_everything() {
         add("time write-blocked", total.blocked_us);
         add("arrivals dropped", total.dropped);
         for loss in &total.losses {
-            let opened = if loss.lost.opened { "lost" } else { "failed" };
-            add(&format!("{opened}: {}", loss.lost.condition), loss.count);
+            let when = if loss.lost.online { "lost" } else { "failed" };
+            add(&format!("{when}: {}", loss.lost.condition), loss.count);
             add("recovered", loss.recovered);
         }
         for (command, answer) in world.stage.answers(world.bots) {

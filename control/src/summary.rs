@@ -259,7 +259,7 @@ impl Summary<'_> {
         let mut losses = self.report.total.losses.clone();
         losses.sort_by_key(|loss| std::cmp::Reverse(loss.count));
         for loss in losses.iter().filter(|loss| loss.count > 0) {
-            let what = if loss.lost.opened { "online" } else { "connecting" };
+            let what = if loss.lost.online { "online" } else { "connecting" };
             lines.push(format!(
                 "{:11}{} {what}: {} ({}), by the {}, such as bot {}",
                 "",

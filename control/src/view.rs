@@ -113,7 +113,7 @@ fn heard(snapshot: &Snapshot) -> f64 {
 /// Open connections lost so far.
 fn lost(snapshot: &Snapshot) -> u64 {
     let losses = snapshot.report.total.losses.iter();
-    losses.filter(|loss| loss.lost.opened).map(|loss| loss.count).sum()
+    losses.filter(|loss| loss.lost.online).map(|loss| loss.count).sum()
 }
 
 /// What the ledger says of this second and, of what went wrong, of the run so far; nothing without

@@ -50,7 +50,7 @@ impl ReportFile {
             cause: loss.lost.cause.name(),
             condition: loss.lost.condition,
             blame: loss.lost.cause.blame(),
-            opened: loss.lost.opened,
+            online: loss.lost.online,
             count: loss.count,
             recovered: loss.recovered,
             example_bot: loss.example.0,
@@ -58,11 +58,7 @@ impl ReportFile {
         let names = &report.names;
         ReportFile {
             run: run(heading, report, phase, &figures),
-            verdict: VerdictPart {
-                passed: report.passed(),
-                trustworthy: report.trustworthy(),
-                reasons: [report.failures(), report.doubts()].concat(),
-            },
+            verdict: verdict(report, phase),
             bots: bots(report, &figures),
             connect: connect(report),
             ops: (0..names.ops.len()).map(|at| op(report, &figures, at)).collect(),
@@ -84,6 +80,17 @@ impl ReportFile {
             generator: generator(heading, report, &figures),
             series,
         }
+    }
+}
+
+/// Of a run that goes on there is none yet: what is left of one that was killed has not passed.
+fn verdict(report: &Report, phase: Phase) -> VerdictPart {
+    let ended = phase == Phase::Ended;
+    let going = if ended { vec![] } else { vec!["the run had not ended".to_owned()] };
+    VerdictPart {
+        passed: ended && report.passed(),
+        trustworthy: report.trustworthy(),
+        reasons: [going, report.failures(), report.doubts()].concat(),
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::id::BotId;
 use crate::metrics::{Meter, Names, Population};
-use crate::plan::{Arrival, BOTS_MAX, Cohort, Load, Pace, Plan};
+use crate::plan::{Arrival, BOTS_MAX, Cohort, Load, Pace, Plan, Repeat};
 use crate::report::{BotsReport, Generator, Limited, Panic, Phase, Report, Snapshot};
 use crate::shard::{Note, Order};
 use crate::time::Time;
@@ -100,7 +100,12 @@ impl Conductor {
             duration: Duration::ZERO,
             ended_by: None,
             panic: None,
-            bots: BotsReport { target, min_online: u64::MAX, ..BotsReport::default() },
+            bots: BotsReport {
+                target,
+                repeating: plan.repeat != Repeat::default(),
+                min_online: u64::MAX,
+                ..BotsReport::default()
+            },
             total,
             measured,
             window: Duration::ZERO,
@@ -257,10 +262,10 @@ impl Conductor {
         self.sampled.fill(false);
         self.report.duration = now.since(Time::ZERO);
         let phase = self.phase;
-        self.second_phase = phase;
         self.respawn(now);
         self.trip(&second, now);
         self.lead(now);
+        self.second_phase = self.phase;
         let (at, paused) = (now, self.paused);
         Snapshot { at, phase, paused, span, second, limited, busiest, report: self.report.clone() }
     }
@@ -288,7 +293,7 @@ impl Conductor {
         match self.phase {
             Phase::Ramp | Phase::Hold if nobody && population.launched > 0 => self.drain(now),
             Phase::Ramp if self.ramped(settled, now) => self.enter(Phase::Hold, now),
-            Phase::Hold if in_phase >= self.hold() => {
+            Phase::Hold if self.held() => {
                 self.all(Order::Sweep);
                 self.enter(Phase::Sweep, now);
             }
@@ -296,6 +301,12 @@ impl Conductor {
             Phase::Drain if settled && population.live() == 0 => self.stop(),
             _ => {}
         }
+    }
+
+    /// Whether the measure window is as long as it was meant to be: whole samples, one at least.
+    fn held(&self) -> bool {
+        let window = self.report.window;
+        !window.is_zero() && window + self.plan.sample_every / 2 >= self.hold()
     }
 
     /// How long the hold phase is.
@@ -372,7 +383,7 @@ impl Conductor {
         if !self.plan.breaker || !matches!(self.phase, Phase::Ramp | Phase::Hold) {
             return;
         }
-        let failed = second.losses.iter().filter(|l| !l.lost.opened).map(|l| l.count).sum();
+        let failed = second.losses.iter().filter(|l| !l.lost.online).map(|l| l.count).sum();
         self.attempts.push((second.dialled, failed));
         if self.attempts.len() > BREAKER_SECONDS {
             self.attempts.remove(0);

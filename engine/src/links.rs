@@ -33,8 +33,9 @@ pub struct Lost {
     pub cause: Cause,
     /// Its own words: the rule that was broken, the limit that was met.
     pub condition: &'static str,
-    /// The link was open when it was lost (otherwise: the attempt failed).
-    pub opened: bool,
+    /// The bot was online, so this is a loss. Otherwise it was on its way there, and an attempt
+    /// has failed, be it at the login.
+    pub online: bool,
 }
 
 /// The classes of loss. The report counts each apart and says who did it.
@@ -94,7 +95,7 @@ impl Cause {
 
 impl Lost {
     pub(crate) fn new(cause: Cause, condition: &'static str) -> Lost {
-        Lost { cause, condition, opened: false }
+        Lost { cause, condition, online: false }
     }
 
     /// What an error of the network or the system means.

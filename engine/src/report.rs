@@ -104,6 +104,9 @@ pub struct Panic {
 pub struct BotsReport {
     /// How many were wanted online at once.
     pub target: u64,
+    /// Each leaves and comes again by plan ([`Plan::repeat`](crate::Plan::repeat)): as many as are
+    /// wanted are seldom online at once.
+    pub repeating: bool,
     /// Where they stood at the end.
     pub population: Population,
     /// The most that were online.
@@ -164,7 +167,8 @@ impl Report {
     pub fn failures(&self) -> Vec<String> {
         let mut why = Vec::new();
         let bots = &self.bots;
-        let needed = (bots.target as f64 * POPULATION_SHARE).ceil() as u64;
+        let held = if bots.repeating { 0 } else { bots.target };
+        let needed = (held as f64 * POPULATION_SHARE).ceil() as u64;
         if let Some(panic) = &self.panic {
             why.push(format!("bot {} on shard {} panicked", panic.bot, panic.shard));
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::peers::{echoes, nobody, peer};
+use crate::peers::{closes, echoes, nobody, peer};
 use crate::stage::{report, run};
 
 /// The keys of the report, as the contract has them.
@@ -116,6 +116,33 @@ fn an_open_run_lets_bots_come_and_go() {
     ended.with(0);
     assert_eq!(report["run"]["model"], "open");
     assert_eq!(report["bots"]["done"], 100);
+}
+
+#[test]
+fn the_hold_is_as_long_as_asked() {
+    let (ended, report) = report("run idle --conns 5 --hold 2s");
+    ended.with(0);
+    let window = report["run"]["window_s"].as_f64().unwrap_or_default();
+    assert!((1.5..2.5).contains(&window), "{window} s");
+}
+
+#[test]
+fn a_storm_of_logins_is_not_judged_by_who_is_online_at_once() {
+    let (ended, report) = report("run login-storm --conns 5 --for 1s");
+    ended.with(0);
+    assert!(report["counters"]["login-storm.rounds"].as_u64() > Some(5), "{}", report["counters"]);
+}
+
+#[test]
+fn the_breaker_trips_on_logins_that_fail_over_connections_that_do_not() {
+    let words = format!("run xmpp-idle --target xmpp://localhost --via {}", peer(closes));
+    let words =
+        format!("{words} --conns 400 --arrive 40/s --retry-cap 500ms --breaker on --for 20s");
+    let (ended, report) = report(&words);
+    let ended = ended.with(3);
+    assert!(ended.out.contains("the breaker tripped: "), "{}", ended.out);
+    assert!(report["run"]["duration_s"].as_f64() < Some(15.0), "{}", report["run"]);
+    assert_eq!(report["lost"][0]["online"], false, "{}", report["lost"]);
 }
 
 #[test]

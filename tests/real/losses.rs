@@ -43,8 +43,8 @@ fn end(run: Run) -> Report {
     let report = run.finish();
     assert_eq!(report.bots.population.done, u64::from(BOTS), "{:?}", report.bots);
     let losses = &report.total.losses;
-    let opened = losses.iter().filter(|loss| loss.lost.opened);
-    let sum = opened.fold((0, 0), |sum, loss| (sum.0 + loss.count, sum.1 + loss.recovered));
+    let online = losses.iter().filter(|loss| loss.lost.online);
+    let sum = online.fold((0, 0), |sum, loss| (sum.0 + loss.count, sum.1 + loss.recovered));
     assert_eq!(sum, (u64::from(BOTS), u64::from(BOTS)), "each lost one and came back: {losses:?}");
     let delivery = &report.total.delivery;
     let wrong = [delivery.missing, delivery.duplicated, delivery.reordered, delivery.late];

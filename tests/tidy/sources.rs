@@ -48,12 +48,17 @@ pub(crate) fn everything() -> Vec<Source> {
     sources(&["protocols", "engine", "scenarios", "control", "tests", "bench"])
 }
 
+/// Whether cargo made the folder. Others are called `target` for what stands in them.
+fn built(folder: &Path) -> bool {
+    folder.join("CACHEDIR.TAG").exists()
+}
+
 fn gather(folder: &Path, found: &mut Vec<Source>) {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
     for entry in entries {
         let path = entry.expect("a folder can be listed").path();
         let is_rust = path.extension().is_some_and(|extension| extension == "rs");
-        if path.is_dir() && !path.ends_with("target") {
+        if path.is_dir() && !built(&path) {
             gather(&path, found);
         } else if is_rust {
             let text = fs::read_to_string(&path).expect("sources are UTF-8");

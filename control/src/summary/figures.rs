@@ -37,9 +37,9 @@ impl Figures<'_> {
                 u64::MAX => report.bots.population.online,
                 least => least,
             },
-            lost: losses().filter(|loss| loss.lost.opened).map(|loss| loss.count).sum(),
+            lost: losses().filter(|loss| loss.lost.online).map(|loss| loss.count).sum(),
             recovered: losses().map(|loss| loss.recovered).sum(),
-            attempts_failed: losses().filter(|l| !l.lost.opened).map(|l| l.count).sum(),
+            attempts_failed: losses().filter(|l| !l.lost.online).map(|l| l.count).sum(),
         }
     }
 

@@ -133,8 +133,8 @@ impl Series {
 impl Second {
     fn of(snapshot: &Snapshot) -> Second {
         let meter = &snapshot.second;
-        let losses = |opened| -> u64 {
-            meter.losses.iter().filter(|l| l.lost.opened == opened).map(|l| l.count).sum()
+        let losses = |online| -> u64 {
+            meter.losses.iter().filter(|l| l.lost.online == online).map(|l| l.count).sum()
         };
         let population = meter.population;
         Second {

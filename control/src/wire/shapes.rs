@@ -198,8 +198,8 @@ pub(crate) struct LostPart {
     pub condition: &'static str,
     /// Who did it.
     pub blame: &'static str,
-    /// An open connection was lost; otherwise an attempt failed.
-    pub opened: bool,
+    /// A bot was online; otherwise an attempt failed, be it at the login.
+    pub online: bool,
     /// How often.
     pub count: u64,
     /// How often the bot came back.
@@ -327,7 +327,7 @@ pub(crate) struct GeneratorPart {
     pub split_tables: bool,
     /// CPU time, user and system.
     pub cpu_s: f64,
-    /// Anonymous memory at the end.
+    /// Anonymous memory at its most.
     pub rss_bytes: u64,
     /// Anonymous memory before the first bot.
     pub base_bytes: u64,

@@ -19,17 +19,18 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let (bot, endpoint) = (slot.bot, usize::from(slot.endpoint));
         // TLS that begins with the connection is a part of the attempt.
         let opened = slot.state != LinkState::Dialling;
-        lost.opened = opened && !self.transports.opens_direct(key);
         if bot == NONE {
             return self.drop_link(key, true); // it was closing anyway
         }
+        let online = self.bots.core(bot).state == State::Online;
+        lost.online = online && opened && !self.transports.opens_direct(key);
         self.unchain(bot, key);
         // What the peer is told by an alert is not to be cut off by a reset.
         let told = matches!(lost.cause, crate::Cause::Closed | crate::Cause::Tls);
         let session = self.take_link(key, opened && !told);
         self.scenario.salvage(&mut self.bots.at(bot).bot, session);
         if let Some(count) = self.desk.meter.endpoints.get_mut(endpoint) {
-            if lost.opened { count.lost += 1 } else { count.failed += 1 }
+            if lost.online { count.lost += 1 } else { count.failed += 1 }
         }
         let core = &mut self.bots.at(bot).core;
         let (id, kind, generation) = (core.id, core.kind, core.generation);
@@ -39,7 +40,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if !self.desk.links.chain(self.bots.core(bot).links).any(|key| self.serves(key)) {
             self.go_offline(bot, Some(lost));
         }
-        if lost.opened && kind == Kind::Planned {
+        if lost.online && kind == Kind::Planned {
             self.tell(Life::Lost(id, lost));
         }
         self.call(bot, None, self.now, |scenario, bot, ctx| {
@@ -61,7 +62,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         self.cut_flights(key);
         self.desk.ledger.lost(key, self.now, &mut self.desk.meter);
         let core = &mut self.bots.at(key).core;
-        if let Some(lost) = lost.filter(|lost| lost.opened) {
+        if let Some(lost) = lost.filter(|lost| lost.online) {
             core.cold.get_or_insert_default().lost = Some(lost);
         }
         // Links that are left are dialling: then the bot is still connecting.
