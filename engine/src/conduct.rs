@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use crate::id::BotId;
 use crate::metrics::{Meter, Names, Population};
-use crate::plan::{Arrival, BOTS_MAX, Cohort, Load, Pace, Plan, Repeat};
-use crate::report::{BotsReport, Generator, Limited, Panic, Phase, Report, Snapshot};
+use crate::plan::{Arrival, BOTS_MAX, Cohort, Load, Pace, Plan};
+use crate::report::{Generator, Limited, Panic, Phase, Report, Snapshot};
 use crate::shard::{Note, Order};
 use crate::time::Time;
 
@@ -100,12 +100,7 @@ impl Conductor {
             duration: Duration::ZERO,
             ended_by: None,
             panic: None,
-            bots: BotsReport {
-                target,
-                repeating: plan.repeat != Repeat::default(),
-                min_online: u64::MAX,
-                ..BotsReport::default()
-            },
+            bots: tally::nobody(&plan, target),
             total,
             measured,
             window: Duration::ZERO,

@@ -4,7 +4,14 @@ use std::time::Duration;
 
 use super::{Conductor, Vitals};
 use crate::metrics::{Meter, Population};
-use crate::report::Phase;
+use crate::plan::{Plan, Repeat};
+use crate::report::{BotsReport, Phase};
+
+/// Before anybody came.
+pub(super) fn nobody(plan: &Plan, target: u64) -> BotsReport {
+    let repeating = plan.repeat != Repeat::default();
+    BotsReport { target, repeating, min_online: u64::MAX, ..BotsReport::default() }
+}
 
 impl Conductor {
     pub(super) fn merge(&mut self, second: &Meter, span: Duration, limited: &[&'static str]) {

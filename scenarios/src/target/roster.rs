@@ -7,7 +7,7 @@
 //!   A's guest <---- A's switchboard <---- B's switchboard <--------+
 //!                   (A hears B)           (B is heard by A)
 //! ```
-//! Only accounts with contacts have a roster, so that a hundred thousand users without cost nothing.
+//! Only accounts with contacts have a roster: a hundred thousand users without cost nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use densebots_engine::Time;
 use densebots_protocols::xml::push_attribute;
@@ -87,7 +87,7 @@ impl History {
 
 /// A time since 1970 as XEP-0082 writes it, in UTC.
 fn stamp(since: Duration) -> impl Display {
-    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since)
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since)
 }
 
 #[cfg(test)]
