@@ -1,6 +1,7 @@
 //! What is typed wrong is refused with exit code 2, a flag's name and, where there is one, the
 //! name that was meant.
 
+use crate::peers::{echoes, peer};
 use crate::stage::{Running, program, run};
 
 /// Refused, and says all of this.
@@ -62,6 +63,12 @@ fn what_the_machine_cannot_hold_is_refused_before_anything_starts() {
     // Bots that leave by themselves leave their ports waiting.
     let storm = "run echo --open 5k/s --bots 20k --set count=1 --target line://192.0.2.1:9";
     refused(&format!("{storm} --allow 192.0.2.1"), &["ports", "--close rst"]);
+}
+
+#[test]
+fn an_address_in_use_is_refused_before_anything_starts() {
+    let taken = peer(echoes);
+    refused(&format!("serve echo --listen {taken}"), &[&format!("--listen {taken}: "), "in use"]);
 }
 
 #[test]

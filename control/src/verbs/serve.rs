@@ -1,6 +1,7 @@
 //! `densebots serve`: a target, for bots of this or another machine to try themselves on.
 
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -25,6 +26,10 @@ pub(crate) fn serve(flags: &ServeFlags) -> Result<Ending> {
     }
     if flags.listen.is_empty() {
         return Err(usage("--listen: give at least one address, such as 127.0.0.1:7000"));
+    }
+    for address in &flags.listen {
+        let free = TcpListener::bind(address).map(drop);
+        free.map_err(|error| usage(format!("--listen {address}: {error}")))?;
     }
     let signals = Signals::watch()?;
     let plan = target::plan(&flags.listen, flags.split_tables, flags.capacity);
