@@ -46,14 +46,19 @@ pub(crate) struct Place {
 }
 
 /// The scenario that was named, or the one that fits the targets: without a scheme, a name without
-/// a port is a domain of XMPP.
+/// a port is a domain of XMPP. Idle bots of XMPP log in, others do not.
 pub(crate) fn scenario<'a>(named: Option<&'a str>, targets: &[String]) -> &'a str {
     let xmpp = |typed: &String| match typed.split_once("://") {
         Some((scheme, _)) => SCHEMES.iter().any(|(own, known)| *own == scheme && known.xmpp),
         None => located(typed, &|why| usage(why))
             .is_ok_and(|(host, port)| port.is_none() && host.parse::<IpAddr>().is_err()),
     };
-    named.unwrap_or(if targets.iter().all(xmpp) { "jumper" } else { "echo" })
+    match (named, targets.iter().all(xmpp)) {
+        (Some("idle"), true) if !targets.is_empty() => "xmpp-idle",
+        (Some(named), _) => named,
+        (None, true) => "jumper",
+        (None, false) => "echo",
+    }
 }
 
 impl Place {
@@ -290,6 +295,9 @@ mod tests {
             assert_eq!(fitting(typed), "echo", "{typed}");
         }
         assert_eq!(super::scenario(Some("talk"), &["xmpp://a".to_owned()]), "talk");
+        assert_eq!(super::scenario(Some("idle"), &["xmpp://a".to_owned()]), "xmpp-idle");
+        assert_eq!(super::scenario(Some("idle"), &["line://a:1".to_owned()]), "idle");
+        assert_eq!(super::scenario(Some("idle"), &[]), "idle");
     }
 
     #[test]
