@@ -27,7 +27,7 @@ mod hears;
 mod tests;
 
 /// What can be set, beside what all XMPP scenarios have.
-pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
+pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 10] = chat::with([
     Parameter { name: "rooms", default: "0", about: "rooms; 0 means one for every five bots" },
     Parameter {
         name: "room-names",
@@ -47,6 +47,11 @@ pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
     Parameter { name: "says", default: "5..10", about: "phrases in a room: least and most" },
     Parameter { name: "pause", default: "5s..15s", about: "after a phrase: shortest and longest" },
     Parameter { name: "listeners", default: "0", about: "percent of the bots that say nothing" },
+    Parameter {
+        name: "measure",
+        default: "1",
+        about: "one bot in so many hears and accounts; the others drop messages unread",
+    },
     Parameter { name: "patience", default: "5s", about: "the pause after a refusal" },
     Parameter { name: "history", default: "0", about: "old messages that a join asks for" },
 ]);
@@ -74,6 +79,8 @@ pub struct Jumper {
     pause: Think,
     patience: Duration,
     listeners: u64,
+    /// Of so many bots one measures.
+    measure: u64,
     create: bool,
     history: History,
 }
@@ -119,6 +126,7 @@ impl Jumper {
             pause: Think::Uniform(pause.0, pause.1),
             patience: settings.duration("patience")?,
             listeners: settings.number("listeners", 0..=100, "a share from 0 to 100")?,
+            measure: settings.number("measure", 1..=u64::MAX, "a number from 1 on")?,
             create,
             history: if last == 0 { History::None } else { History::Last(last as u32) },
             chat,
@@ -145,6 +153,11 @@ impl Jumper {
 
     fn talks(&self, id: BotId) -> bool {
         u64::from(id.0) % 100 >= self.listeners
+    }
+
+    /// Whether the bot hears what is said, owes it, and times its own phrases.
+    fn measures(&self, id: BotId) -> bool {
+        u64::from(id.0).is_multiple_of(self.measure)
     }
 
     /// Picks a room and asks to be let in.
@@ -180,8 +193,10 @@ impl Jumper {
         let phrase = &self.phrases[ctx.rng().below(self.phrases.len() as u64) as usize];
         let room = self.room(bot);
         let message = ctx.ledger().sent(room.group);
-        bot.said = message.sequence;
-        ctx.begin(SAY);
+        if self.measures(ctx.id) {
+            bot.said = message.sequence;
+            ctx.begin(SAY);
+        }
         ctx.send(|session, out| {
             session.groupchat(&room.address, message.text().as_str(), phrase, out);
         });
@@ -192,7 +207,9 @@ impl Jumper {
         bot.place = Place::Inside;
         let (least, most) = self.says;
         bot.left = least + ctx.rng().below(u64::from(most - least) + 1) as u8;
-        ctx.ledger().entered(self.room(bot).group);
+        if self.measures(ctx.id) {
+            ctx.ledger().entered(self.room(bot).group);
+        }
         ctx.think(&self.pause);
     }
 }
@@ -224,7 +241,9 @@ impl Scenario for Jumper {
     }
 
     fn session(&self, id: BotId, bot: &mut Bot, _: Link) -> Xmpp {
-        self.chat.session(id, &mut bot.stay)
+        let mut session = self.chat.session(id, &mut bot.stay);
+        session.discard_messages(!self.measures(id));
+        session
     }
 
     fn on_open(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {

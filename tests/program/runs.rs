@@ -84,6 +84,18 @@ fn a_bare_run_is_of_jumpers_whose_every_message_is_accounted_for() {
 }
 
 #[test]
+fn a_share_of_the_bots_measures_and_the_others_owe_nothing() {
+    let words = "--conns 20 --for 2s --set pause=50ms..150ms --set rooms=1 --set measure=4";
+    let (ended, report) = report(words);
+    ended.with(0);
+    let of = |class: &str| report["delivery"][class].as_u64().unwrap_or(u64::MAX);
+    assert!(of("messages") >= 100, "all talk: {}", report["delivery"]);
+    assert!(of("expected") <= 5 * of("messages"), "five of twenty: {}", report["delivery"]);
+    assert!(of("delivered") >= 2 * of("messages"), "and those do hear: {}", report["delivery"]);
+    assert_eq!((of("missing"), of("foreign")), (0, 0), "{}", report["delivery"]);
+}
+
+#[test]
 fn quiet_leaves_the_summary_alone() {
     let ended = run("--conns 5 --for 1s --quiet").with(0);
     assert_eq!(ended.err, "");
