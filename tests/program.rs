@@ -7,6 +7,8 @@ mod accounts;
 mod ends;
 #[path = "program/hostile.rs"]
 mod hostile;
+#[path = "program/meddled.rs"]
+mod meddled;
 #[path = "program/peers.rs"]
 mod peers;
 #[path = "program/runs.rs"]
