@@ -165,7 +165,15 @@ impl Running {
         let _ = self.lines.read_to_string(&mut self.heard);
         let status = self.child.wait().expect("it ends");
         let out = self.out.take().map(|out| out.join().expect("readable")).unwrap_or_default();
-        Ended { code: status.code(), out, err: self.heard }
+        Ended { code: status.code(), out, err: std::mem::take(&mut self.heard) }
+    }
+}
+
+/// A test that fails leaves nothing behind.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
