@@ -56,7 +56,7 @@ pub struct RowError {
 /// A list is too short for the bots of a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{have} accounts for the bots {first} to {last}: bot {} has none, each account belongs to one id",
+    "{have} accounts for the bots {first} to {last}: bot {} has none, each row belongs to one id",
     first.max(&(have + 1))
 )]
 pub struct TooFew {

@@ -1,4 +1,4 @@
-//! A target that is told to drop, repeat, delay or swap messages: a run against it reports just that.
+//! A target that is told to drop, repeat, delay or swap messages: a run reports just that.
 
 use serde_json::Value;
 
