@@ -7,12 +7,20 @@ mod accounts;
 mod ends;
 #[path = "program/hostile.rs"]
 mod hostile;
+#[path = "program/independent.rs"]
+mod independent;
+#[path = "program/meddled.rs"]
+mod meddled;
 #[path = "program/peers.rs"]
 mod peers;
 #[path = "program/runs.rs"]
 mod runs;
 #[path = "program/secure.rs"]
 mod secure;
+#[allow(dead_code, unreachable_pub, missing_docs)] // of these tests, one needs one part of it
+#[allow(clippy::disallowed_methods)] // real servers live by the real clock
+#[path = "servers/mod.rs"]
+mod servers;
 #[path = "program/stage.rs"]
 mod stage;
 #[path = "program/usage.rs"]

@@ -12,7 +12,9 @@ use crate::{names, units};
 mod secure;
 mod verbs;
 pub(crate) use secure::{SecureFlags, TlsResume, TlsTier, TlsWay};
-pub(crate) use verbs::{AccountsFlags, AccountsFormat, OnlineFlags, ServeFlags, TryFlags};
+pub(crate) use verbs::{
+    AccountsFlags, AccountsFormat, MeddlingFlags, OnlineFlags, ServeFlags, TryFlags,
+};
 
 /// Runs very many stateful bots against a real-time server and says truthfully what they saw.
 #[derive(Parser, Debug)]

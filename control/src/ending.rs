@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use densebots_scenarios::BeginError;
+
 /// How a verb ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -23,6 +25,13 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Of a verb that could not do its work. A scenario reads files (such as accounts) as it
+    /// begins: what is wrong with them is the user's fault as well.
+    pub(crate) fn of(error: &anyhow::Error) -> Ending {
+        let setting = matches!(error.downcast_ref::<BeginError>(), Some(BeginError::Setting(_)));
+        if setting || error.is::<Usage>() { Ending::Usage } else { Ending::Unexpected }
+    }
+
     /// The exit code.
     pub fn code(self) -> u8 {
         match self {

@@ -35,7 +35,7 @@ mod wire;
 mod words;
 
 use args::{Typed, Verb};
-use ending::{Ending, Usage};
+use ending::Ending;
 
 fn main() -> ExitCode {
     let typed = match Typed::read(std::env::args_os().collect()) {
@@ -50,8 +50,7 @@ fn main() -> ExitCode {
         Ok(ending) => ending.into(),
         Err(error) => {
             let _ = writeln!(io::stderr(), "densebots: {error:#}");
-            let ending = if error.is::<Usage>() { Ending::Usage } else { Ending::Unexpected };
-            ending.into()
+            Ending::of(&error).into()
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct Names {
     pub gauges: Vec<String>,
     /// Histograms of whole numbers.
     pub values: Vec<String>,
+    /// Bots enter what they say in the ledger, as soon as they say anything.
+    pub ledger: bool,
 }
 
 impl Names {

@@ -182,7 +182,18 @@ impl Report {
         if let Some(reason) = &self.ended_by {
             why.push(reason.clone());
         }
+        if bots.peak_online > 0 {
+            why.extend(self.in_vain());
+        }
         why
+    }
+
+    /// Ops that were answered wrongly or not in time, and never once rightly. Those that were only
+    /// cut off say nothing of the target: the run may have been too short for them.
+    fn in_vain(&self) -> impl Iterator<Item = String> {
+        let ops = self.names.ops.iter().zip(&self.total.ops);
+        let vain = ops.filter(|(_, op)| op.ok == 0 && op.failed + op.timed_out > 0);
+        vain.map(|(name, op)| format!("none of {} {name} succeeded", op.begun))
     }
 
     /// Whether the run passed.
@@ -222,6 +233,7 @@ impl Report {
     pub fn no_ledger(&self) -> Option<String> {
         let delivery = &self.total.delivery;
         match (delivery.kept, delivery.ids_lost) {
+            (false, _) if self.names.ledger => Some("no message was sent".to_owned()),
             (false, _) => Some("this scenario keeps no ledger".to_owned()),
             (true, 0) => None,
             (true, rooms) => {

@@ -53,14 +53,19 @@ pub struct RowError {
     pub why: String,
 }
 
-/// There are not as many accounts as bots.
+/// A list is too short for the bots of a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{have} accounts for {bots} bots: {} are missing, each account is used once", bots - have)]
+#[error(
+    "{have} accounts for the bots {first} to {last}: bot {} has none, each row belongs to one id",
+    first.max(&(have + 1))
+)]
 pub struct TooFew {
     /// Accounts there are.
     pub have: u64,
-    /// Bots that need one.
-    pub bots: u64,
+    /// The id of the first bot that needs one.
+    pub first: u64,
+    /// The id of the last.
+    pub last: u64,
 }
 
 /// A text with places for the id: `bot{id}`, or padded with zeros as in `user-{id:06}`. `{{` and
@@ -160,7 +165,7 @@ pub enum Accounts {
         /// Its password.
         password: Pattern,
     },
-    /// From a list: the first bot takes the first.
+    /// From a list: the bot with the id 1 has the first, wherever a run begins.
     List(Vec<Account>),
 }
 
@@ -182,25 +187,22 @@ impl Accounts {
         rows::read(file, bytes).map(Accounts::List)
     }
 
-    /// The account of a bot; `first_id` is the id of the first bot of the run. `None` past the end
-    /// of a list.
-    pub fn of(&self, id: u32, first_id: u32) -> Option<Account> {
+    /// The account of a bot, whichever part of the bots a run has. `None` past the end of a list.
+    pub fn of(&self, id: u32) -> Option<Account> {
         match self {
             Accounts::Formula { name, password } => {
                 Some(Account { name: name.fill(id), password: password.fill(id) })
             }
-            Accounts::List(rows) => rows.get(id.checked_sub(first_id)? as usize).cloned(),
+            Accounts::List(rows) => rows.get(id.checked_sub(1)? as usize).cloned(),
         }
     }
 
-    /// Whether there is one for each of so many bots.
-    pub fn suffice(&self, bots: u64) -> Result<(), TooFew> {
-        match self {
-            Accounts::List(rows) if (rows.len() as u64) < bots => {
-                Err(TooFew { have: rows.len() as u64, bots })
-            }
-            _ => Ok(()),
-        }
+    /// Whether there is one for each of so many bots, from the first of their ids on.
+    pub fn suffice(&self, first_id: u32, bots: u64) -> Result<(), TooFew> {
+        let Accounts::List(rows) = self else { return Ok(()) };
+        let (have, first) = (rows.len() as u64, u64::from(first_id));
+        let last = first.saturating_add(bots).saturating_sub(1);
+        if bots > 0 && have < last { Err(TooFew { have, first, last }) } else { Ok(()) }
     }
 }
 

@@ -116,7 +116,6 @@ pub struct Chat {
     service: Arc<Service>,
     accounts: Accounts,
     who: Who,
-    first_id: u32,
     /// Where bots were sent and could not go.
     causes: Causes,
     /// The service of the rooms.
@@ -195,7 +194,6 @@ impl Chat {
             service: Arc::new(Service { tls, mechanism, management, ..Service::new(domain) }),
             accounts,
             who,
-            first_id: plan.first_id,
             causes: Causes::default(),
             muc: or("muc", format!("conference.{domain}")),
             mark: or("resource", format!("run{:x}", plan.ledger.run)),
@@ -209,7 +207,7 @@ impl Chat {
 
     /// The name of a bot's account, which also does as its nick.
     pub fn name(&self, id: BotId) -> String {
-        let account = self.accounts.of(id.0, self.first_id);
+        let account = self.accounts.of(id.0);
         account.map_or_else(|| format!("bot{id}"), |account| account.name)
     }
 
@@ -229,7 +227,7 @@ impl Chat {
 
     /// Whom a bot logs in as.
     pub fn account(&self, id: BotId) -> Account {
-        let identity = match (self.who, self.accounts.of(id.0, self.first_id)) {
+        let identity = match (self.who, self.accounts.of(id.0)) {
             (Who::Nobody, _) => Identity::nobody(),
             (Who::Certificate, account) => {
                 let name = account.map(|account| format!("{}@{}", account.name, self.domain()));
@@ -382,7 +380,7 @@ fn accounts(settings: &Settings, plan: &Plan) -> Result<Accounts, SettingError> 
         let accounts = Accounts::from_csv(list, &bytes)
             .map_err(|why| settings.wrong("accounts", why.to_string()))?;
         accounts
-            .suffice(plan.load.bots_max())
+            .suffice(plan.first_id, plan.load.bots_max())
             .map_err(|why| settings.wrong("accounts", why.to_string()))?;
         return Ok(accounts);
     }

@@ -223,6 +223,7 @@ impl Scenario for Jumper {
         let counters = ["jumper.rooms_created", "jumper.thrown_out", "xmpp.resumed"];
         Names {
             counters: counters.into_iter().map(str::to_owned).chain(refusals::names()).collect(),
+            ledger: true,
             ..Names::ops(&chat::ops(["xmpp.join", "xmpp.leave", "xmpp.say"]))
         }
     }

@@ -206,6 +206,7 @@ impl Scenario for OneToOne {
         let counters = std::iter::once("one-to-one.offline".to_owned());
         Names {
             counters: counters.chain(refusals::names()).collect(),
+            ledger: true,
             ..Names::ops(&chat::ops(["xmpp.message"]))
         }
     }

@@ -234,6 +234,7 @@ impl Scenario for Presence {
         let counters = ["heard", "granted"].map(|name| format!("presence.{name}"));
         Names {
             counters: counters.to_vec(),
+            ledger: true,
             ..Names::ops(&chat::ops(["xmpp.roster", "xmpp.subscribe", "presence.change"]))
         }
     }

@@ -261,6 +261,7 @@ impl Scenario for Rooms {
         let counters = ["created", "thrown_out"].map(|name| format!("rooms.{name}"));
         Names {
             counters: counters.into_iter().chain(refusals::names()).collect(),
+            ledger: true,
             ..Names::ops(&chat::ops(["xmpp.join", "xmpp.create", "xmpp.say"]))
         }
     }

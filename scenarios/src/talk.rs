@@ -121,6 +121,7 @@ impl Scenario for Talk {
     fn names(&self) -> Names {
         Names {
             counters: vec!["talk.heard".to_owned(), "talk.lost_tokens".to_owned()],
+            ledger: true,
             ..Names::ops(&["talk.say", "talk.round"])
         }
     }

@@ -69,6 +69,28 @@ fn made_once_and_there_the_second_time_until_they_are_removed() {
 }
 
 #[test]
+fn the_parts_of_a_list_are_different_users() {
+    let folder = folder();
+    let list = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("name,password\n{text}")).expect("writable");
+        path.display().to_string()
+    };
+    let all = list("all.csv", "anna,a\nberta,b\nclara,c\n");
+    // Who has the first row cannot log in.
+    let service = served(&format!("xmpp --accounts {}", list("two.csv", "berta,b\nclara,c\n")));
+    let at = format!("xmpp://localhost:{}", service.address.port());
+    let part = |ids: &str| {
+        let more = "--for 1s --give-up 1 --set mechanism=PLAIN";
+        run(&format!("run xmpp-idle --target {at} --ids {ids} {more} --set accounts={all}"))
+    };
+    part("2..3").with(0);
+    part("1..1").with(3);
+    let ended = part("3..4").with(2);
+    assert!(ended.err.contains("bot 4 has none"), "{}", ended.err);
+}
+
+#[test]
 fn refusals_are_counted_by_condition_and_end_with_4() {
     let folder = folder();
     let service = served("xmpp");

@@ -57,6 +57,7 @@ fn wrong_answers_are_failed_ops() {
     let (_, report) = against(peer(peers::wrong_lines), words, "");
     assert!(report["ops"][0]["failed"].as_u64() >= Some(100), "{}", report["ops"]);
     assert_eq!(report["ops"][0]["ok"], 0);
+    assert_eq!(report["verdict"]["passed"], false, "nothing was right");
 }
 
 #[test]

@@ -96,6 +96,23 @@ fn a_share_of_the_bots_measures_and_the_others_owe_nothing() {
 }
 
 #[test]
+fn a_run_in_which_nobody_got_into_a_room_has_not_passed() {
+    let (ended, report) =
+        report("--conns 5 --for 1s --set muc=nowhere.localhost --set patience=200ms");
+    let ended = ended.with(4);
+    let join =
+        report["ops"].as_array().and_then(|ops| ops.iter().find(|op| op["name"] == "xmpp.join"));
+    let join = join.expect("it is there");
+    assert!(join["failed"].as_u64() >= Some(5), "asked again in the window: {join}");
+    assert_eq!((&join["ok"], &join["timed_out"]), (&0.into(), &0.into()), "{join}");
+    assert!(ended.out.starts_with("failed: none of "), "{}", ended.out);
+    assert!(ended.out.contains(" xmpp.join succeeded, "), "{}", ended.out);
+    assert!(ended.out.contains("\ndelivery   no message was sent\n"), "{}", ended.out);
+    assert_eq!(report["delivery"]["reason"], "no message was sent");
+    assert_eq!(report["delivery"]["messages"], Value::Null);
+}
+
+#[test]
 fn quiet_leaves_the_summary_alone() {
     let ended = run("--conns 5 --for 1s --quiet").with(0);
     assert_eq!(ended.err, "");

@@ -15,13 +15,13 @@ use crate::stage::{Served, report, run, served};
 const DOMAIN: &str = "chat.example";
 
 /// An authority in a folder of its own.
-struct Authority {
+pub(crate) struct Authority {
     folder: TempDir,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(name: &str) -> Authority {
+    pub(crate) fn new(name: &str) -> Authority {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
@@ -32,12 +32,12 @@ impl Authority {
         Authority { folder, issuer }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The words with which `serve` shows a certificate for this name, good until this year ends.
-    fn shows(&self, name: &str, until: i32) -> String {
+    pub(crate) fn shows(&self, name: &str, until: i32) -> String {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         params.not_before = rcgen::date_time_ymd(2000, 1, 1);
         params.not_after = rcgen::date_time_ymd(until, 12, 31);

@@ -32,7 +32,21 @@ pub(crate) struct Served {
     /// The hash of its certificate, if it has one.
     pub(crate) pin: String,
     /// Kept open, so that it can go on speaking.
-    _said: Option<ChildStderr>,
+    said: Option<ChildStderr>,
+}
+
+impl Served {
+    /// Ends it; what it has said on standard error, to its last word.
+    pub(crate) fn end(mut self) -> String {
+        kill_process(pid(self.child.id()), Signal::TERM).expect("it runs");
+        let mut text = String::new();
+        if let Some(said) = &mut self.said {
+            let _ = said.read_to_string(&mut text);
+        }
+        let ended = self.child.wait().expect("it has ended");
+        assert!(ended.success(), "{ended}: {text}");
+        text
+    }
 }
 
 impl Drop for Served {
@@ -61,7 +75,7 @@ pub(crate) fn served(words: &str) -> Served {
         let ended = child.wait().expect("it has ended");
         panic!("`serve {words}` ended before it listened: {ended}");
     };
-    Served { child, address: address.parse().expect("an address"), pin, _said: said }
+    Served { child, address: address.parse().expect("an address"), pin, said }
 }
 
 /// What a run came to.
@@ -151,7 +165,15 @@ impl Running {
         let _ = self.lines.read_to_string(&mut self.heard);
         let status = self.child.wait().expect("it ends");
         let out = self.out.take().map(|out| out.join().expect("readable")).unwrap_or_default();
-        Ended { code: status.code(), out, err: self.heard }
+        Ended { code: status.code(), out, err: std::mem::take(&mut self.heard) }
+    }
+}
+
+/// A test that fails leaves nothing behind.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

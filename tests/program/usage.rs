@@ -28,6 +28,9 @@ fn mistyped_names_get_a_suggestion() {
 fn wrong_values_and_clashes_name_their_flag() {
     refused("--conns many", &["--bots", "100k"]);
     refused("--conns 0", &["--bots"]);
+    refused("serve xmpp --drop-one-in 0", &["--drop-one-in", "leave it out"]);
+    refused("serve line --reorder-one-in 5", &["--reorder-one-in", "`serve xmpp`"]);
+    refused("serve xmpp --delay-by 1s", &["--delay-one-in"]);
     refused("--for 10", &["--for", "10s"]);
     refused("--arrive 0/s", &["--arrive", "5k/s"]);
     refused("--recv-buffer big", &["--recv-buffer", "64KiB"]);

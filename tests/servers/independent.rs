@@ -1,6 +1,7 @@
 //! Somebody else's XMPP library: slixmpp, pinned in a Python environment that tests/run makes.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -21,10 +22,16 @@ pub struct Independent {
 }
 
 impl Independent {
-    /// At a server, over STARTTLS unless [`direct_tls`](Independent::direct_tls) or
-    /// [`plain`](Independent::plain) says otherwise; the server's certificate is checked. `None`
-    /// if the library is not installed and not demanded.
+    /// At a server; see [`Independent::of`].
     pub fn at(server: &Server, user: &str, password: &str) -> Option<Independent> {
+        let jid = format!("{user}@{}", server.domain);
+        Independent::of(&jid, password, server.plain(), &server.ca_file)
+    }
+
+    /// By a bare address, at whoever listens there, over STARTTLS unless
+    /// [`direct_tls`](Independent::direct_tls) or [`plain`](Independent::plain) says otherwise;
+    /// the certificate is checked. `None` if the library is not installed and not demanded.
+    pub fn of(jid: &str, password: &str, at: SocketAddr, ca_file: &Path) -> Option<Independent> {
         let python = python()?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let secret = folder.path().join("password");
@@ -34,12 +41,12 @@ impl Independent {
             .args(["--kill-after=1", &(WITHIN + 10).to_string()])
             .arg(python)
             .arg(own("independent.py"))
-            .args(["--jid", &format!("{user}@{}", server.domain)])
+            .args(["--jid", jid])
             .arg("--password-file")
             .arg(secret)
-            .args(["--address", &server.plain().to_string()])
+            .args(["--address", &at.to_string()])
             .arg("--ca-file")
-            .arg(&server.ca_file)
+            .arg(ca_file)
             .args(["--within", &WITHIN.to_string()])
             .stdin(Stdio::null());
         Some(Independent { command, _folder: folder })

@@ -39,6 +39,9 @@ pub(crate) struct ServeFlags {
     /// Who may log in, a list in CSV, its first line name,password (everybody unless given)
     #[arg(long, value_name = "FILE.csv")]
     pub accounts: Option<PathBuf>,
+    /// Faults on purpose.
+    #[command(flatten)]
+    pub meddling: MeddlingFlags,
     /// Say nothing but the addresses
     #[arg(long, short)]
     pub quiet: bool,
@@ -48,6 +51,28 @@ pub(crate) struct ServeFlags {
     /// A descriptor table a shard.
     #[arg(long, hide = true)]
     pub split_tables: bool,
+}
+
+/// Flags of `serve xmpp` for what it does wrong, so that whoever claims to notice can show it.
+#[derive(Args, Debug)]
+#[group(skip)]
+#[command(next_help_heading = "Faults on purpose, in the delivery of messages (serve xmpp)")]
+pub(crate) struct MeddlingFlags {
+    /// Leave out one delivery in so many, at random
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    pub drop_one_in: Option<u32>,
+    /// Deliver one in so many twice
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    pub duplicate_one_in: Option<u32>,
+    /// Hold one in so many back for --delay-by
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    pub delay_one_in: Option<u32>,
+    /// How long (15s unless given: longer than bots wait before a message is missing)
+    #[arg(long, value_name = "TIME", value_parser = units::duration, requires = "delay_one_in")]
+    pub delay_by: Option<Duration>,
+    /// Let the next one overtake one in so many
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    pub reorder_one_in: Option<u32>,
 }
 
 /// Flags of `try`.

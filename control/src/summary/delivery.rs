@@ -10,11 +10,12 @@ use crate::units::{grouped, micros, span};
 /// The lines of the ledger behind their label; none for a scenario that keeps no ledger.
 pub(super) fn lines(report: &Report, figures: &Figures<'_>, label: &str) -> Vec<String> {
     let own = &report.total.delivery;
-    if !own.kept {
-        return Vec::new();
-    }
     if let Some(reason) = report.no_ledger() {
-        return vec![format!("{label}unknown: {reason}")];
+        return match (report.names.ledger, own.kept) {
+            (false, false) => Vec::new(),
+            (true, false) => vec![format!("{label}{reason}")],
+            (_, true) => vec![format!("{label}unknown: {reason}")],
+        };
     }
     let unresolved = own.unresolved + own.open();
     let mut lines = vec![format!(

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -9,15 +10,18 @@ use base64::prelude::BASE64_STANDARD;
 use densebots_engine::plan::{AcceptTls, Identity, Resume, Tls};
 use densebots_engine::{Plan, Run};
 use densebots_scenarios::accounts::{Account, Accounts};
-use densebots_scenarios::target::xmpp::{Service, Starttls};
+use densebots_scenarios::target::xmpp::{Meddling, Service, Starttls};
 use densebots_scenarios::target::{Admission, Speaks};
 use sha2::{Digest, Sha256};
 
-use crate::args::{ServeFlags, TlsWay};
+use crate::args::{MeddlingFlags, ServeFlags, TlsWay};
 use crate::clock;
 use crate::ending::usage;
 use crate::names::Scheme;
 use crate::secure::{self, ALPN_XMPP, Way};
+
+/// How long a delayed message waits, unless told: longer than bots wait for it, unless told.
+const DELAY: Duration = Duration::from_secs(15);
 
 /// Everything that a target needs to know beside where it listens.
 pub(crate) struct Offer {
@@ -44,6 +48,7 @@ impl Offer {
                 Way::Starttls => Starttls::Required,
             },
             began: clock::since_1970(),
+            meddling: meddling(&flags.meddling)?,
             ..Service::default()
         };
         if let Some(domain) = &flags.domain {
@@ -96,7 +101,28 @@ impl Offer {
 /// The flag that was given although it is for XMPP alone.
 fn only_xmpp(flags: &ServeFlags) -> Option<&'static str> {
     let all = [("--domain", flags.domain.is_some()), ("--accounts", flags.accounts.is_some())];
-    all.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    let faults = one_in(&flags.meddling).map(|(flag, given)| (flag, given.is_some()));
+    all.into_iter().chain(faults).find(|(_, given)| *given).map(|(flag, _)| flag)
+}
+
+/// What can be done to one delivery in so many.
+fn one_in(flags: &MeddlingFlags) -> [(&'static str, Option<u32>); 4] {
+    [
+        ("--drop-one-in", flags.drop_one_in),
+        ("--duplicate-one-in", flags.duplicate_one_in),
+        ("--delay-one-in", flags.delay_one_in),
+        ("--reorder-one-in", flags.reorder_one_in),
+    ]
+}
+
+fn meddling(flags: &MeddlingFlags) -> Result<Meddling> {
+    if let Some((flag, _)) = one_in(flags).into_iter().find(|(_, given)| *given == Some(0)) {
+        return Err(usage(format!("{flag} 0: one in none; leave it out for never")));
+    }
+    let [drop, duplicate, delay, reorder] =
+        one_in(flags).map(|(_, given)| given.map_or(0, u64::from));
+    let delay_by = flags.delay_by.unwrap_or(DELAY);
+    Ok(Meddling { drop, duplicate, delay, delay_by, reorder })
 }
 
 /// Those of a list, and nobody else.

@@ -48,7 +48,9 @@ impl Population {
                 return Err(usage("--bots or --ids: say how many accounts"));
             }
         };
-        accounts.suffice(count.into()).map_err(|error| usage(format!("--accounts: {error}")))?;
+        accounts
+            .suffice(first, count.into())
+            .map_err(|error| usage(format!("--accounts: {error}")))?;
         Ok(Population { accounts, first, count })
     }
 }
@@ -71,7 +73,7 @@ fn text(flags: &AccountsFlags) -> Result<String> {
     }
     for nth in 0..count {
         let Some(id) = first.checked_add(nth) else { break };
-        if let Some(account) = accounts.of(id, first) {
+        if let Some(account) = accounts.of(id) {
             line(&mut text, format, &account, domain);
         }
     }
@@ -181,6 +183,16 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_list_share_no_row() {
+        let (_folder, list) = file("name,password\na,x\nb,y\nc,z\n");
+        let part = |ids: &str| said(&format!("--accounts {list} --ids {ids}"));
+        assert_eq!(part("1..1").as_deref(), Ok("name,password\na,x\n"));
+        assert_eq!(part("2..3").as_deref(), Ok("name,password\nb,y\nc,z\n"));
+        let fault = part("3..4").expect_err("there is no fourth");
+        assert!(fault.contains("bot 4 has none"), "{fault}");
+    }
+
+    #[test]
     fn commands_are_safe_for_the_shell() {
         let (_folder, secret) = file("it's {id} $HOME");
         let words = format!("--account-name bot{{id}} --password-file {secret} --bots 1");
@@ -202,7 +214,7 @@ mod tests {
             (format!("--account-name b{{id}} --password-file {secret}"), "--bots or --ids"),
             (format!("--account-name b{{id}} --password-pattern-file {secret}"), ":1:5:"),
             ("--account-name b{id} --password-file /nowhere".to_owned(), "--password-file"),
-            (format!("--accounts {list} --bots 3"), "2 are missing"),
+            (format!("--accounts {list} --bots 3"), "bot 2 has none"),
             (format!("--accounts {list} --format prosodyctl"), "--domain"),
             (format!("--accounts {list} --domain a.example"), "--domain"),
             (format!("--accounts {list} --account-name b"), "--accounts"),

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::Result;
+use densebots_engine::{Command, Report};
 use densebots_scenarios::target::Speaks;
 
 use crate::args::ServeFlags;
@@ -46,7 +47,12 @@ pub(crate) fn serve(flags: &ServeFlags) -> Result<Ending> {
     let mut last = (u64::MAX, 0);
     while !run.ended() {
         if signals.asked() {
-            return Ok(Ending::Passed); // dropping the run closes everything
+            let _ = run.command(Command::Stop);
+            let report = run.finish();
+            if !flags.quiet {
+                let _ = write!(io::stderr(), "{}", counted(&report));
+            }
+            return Ok(Ending::Passed);
         }
         let Some(snapshot) = run.snapshot(GLANCE) else { continue };
         let second = &snapshot.second;
@@ -71,6 +77,15 @@ pub(crate) fn serve(flags: &ServeFlags) -> Result<Ending> {
         last = now;
     }
     anyhow::bail!("the target ended: {}", run.finish().failures().join("; "))
+}
+
+/// What it did beside serving, such as every fault of its own: a counter a line.
+fn counted(report: &Report) -> String {
+    let counters = report.names.counters.iter().zip(&report.total.counters);
+    counters
+        .filter(|(_, count)| **count > 0)
+        .map(|(name, count)| format!("{name} {count}\n"))
+        .collect()
 }
 
 fn speaks(name: &str) -> Result<Speaks> {

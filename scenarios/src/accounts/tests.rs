@@ -36,9 +36,9 @@ fn a_fault_of_a_pattern_has_its_column() {
 fn names_by_pattern_differ_and_can_be_names() {
     let secret = || Pattern::constant("secret {id}");
     let accounts = Accounts::by_pattern("bot{id:04}", secret()).expect("a name");
-    let account = accounts.of(7, 1).expect("there is one for every bot");
+    let account = accounts.of(7).expect("there is one for every bot");
     assert_eq!((account.name.as_str(), account.password.as_str()), ("bot0007", "secret {id}"));
-    assert_eq!(accounts.suffice(u64::MAX), Ok(()));
+    assert_eq!(accounts.suffice(1, u64::MAX), Ok(()));
     for wrong in ["bot", "bot{id}@x", "bot {id}", "ü{id}", "{id", "a/{id}"] {
         assert!(Accounts::by_pattern(wrong, secret()).is_err(), "{wrong}");
     }
@@ -52,13 +52,18 @@ fn list(text: &str) -> Result<Accounts, RowError> {
 fn each_account_of_a_list_is_used_once() {
     let accounts =
         list("\u{feff}name,password\r\nanna,a\r\n\"berta\",\"b,\"\"c\"\n").expect("valid");
-    assert_eq!(accounts.of(50, 50).map(|a| a.name), Some("anna".to_owned()));
-    let second = accounts.of(51, 50).map(|a| (a.name, a.password));
+    assert_eq!(accounts.of(1).map(|a| a.name), Some("anna".to_owned()));
+    let second = accounts.of(2).map(|a| (a.name, a.password));
     assert_eq!(second, Some(("berta".to_owned(), "b,\"c".to_owned())));
-    assert_eq!((accounts.of(52, 50), accounts.of(49, 50)), (None, None));
-    assert_eq!(accounts.suffice(2), Ok(()));
-    let few = accounts.suffice(5).expect_err("two are not five").to_string();
-    assert_eq!(few, "2 accounts for 5 bots: 3 are missing, each account is used once");
+    assert_eq!((accounts.of(3), accounts.of(0)), (None, None));
+    for (first, bots) in [(1, 2), (2, 1), (3, 0)] {
+        assert_eq!(accounts.suffice(first, bots), Ok(()), "{bots} from {first}");
+    }
+    for (first, bots, last, none) in [(1, 5, 5, 3), (2, 2, 3, 3), (50, 10, 59, 50)] {
+        let few = accounts.suffice(first, bots).expect_err("there are two").to_string();
+        let wanted = format!("2 accounts for the bots {first} to {last}: bot {none} has none");
+        assert!(few.starts_with(&wanted), "{few}");
+    }
 }
 
 #[test]

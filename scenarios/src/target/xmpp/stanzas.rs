@@ -31,7 +31,7 @@ impl XmppTarget {
             _ if local.is_some() && host == &*self.domain.name => {
                 self.route(guest, &to, stanza, ctx);
             }
-            "presence" => {}
+            "presence" if host == &*self.domain.name => {}
             _ => back(guest, stanza, StanzaCondition::RemoteServerNotFound, ctx),
         }
     }

@@ -12,6 +12,7 @@ use densebots_protocols::xmpp::{Account, History, Identity, Tls, Xmpp};
 use super::*;
 
 mod resumed;
+mod routed;
 
 const SHARDS: usize = 3;
 
@@ -247,39 +248,6 @@ fn an_owner_kicks_bans_and_destroys() {
     assert_eq!(count(owner, "<destroy/>"), 1, "{owner:?}");
     assert_eq!(count(third, "<destroy/>"), 1, "{third:?}");
     assert_eq!(count(third, "code='201'"), 1, "it is a new room: {third:?}");
-}
-
-#[test]
-fn one_finds_the_other_and_nobody_is_said_to_be_nobody() {
-    let one: Vec<Act> = vec![
-        (1000, |session, out| session.message("u2@localhost", "bare", "hi", out)),
-        (1100, |session, out| session.message("u2@localhost/r", "full", "hi", out)),
-        (1200, |session, out| session.message("u2@localhost/other", "no resource", "hi", out)),
-        (1300, |session, out| session.message("nobody@localhost", "no account", "hi", out)),
-        (1400, |session, out| session.message("a@elsewhere.org", "no server", "hi", out)),
-        (1500, |session, out| session.roster("roster", out)),
-        (1600, |session, out| session.ping("localhost", "ping", out)),
-        (1700, |session, out| session.ping("u2@localhost/r", "ping two", out)),
-        (1800, |session, out| {
-            session.iq("get", "", "odd", out, |out| out.extend_from_slice(b"<x xmlns='u'/>"));
-        }),
-    ];
-    let (told, _) = play(&Service::default(), "any", vec![one, vec![]]);
-    let (one, two) = (heard(&told, 1), heard(&told, 2));
-    assert_eq!(two.len(), 2, "{two:?}");
-    assert!(two.iter().all(|said| said.contains("from='u1@localhost/r'")), "{two:?}");
-    let answer = |id: &str| {
-        let answer = one.iter().find(|said| said.contains(&format!("id='{id}'")));
-        answer.unwrap_or_else(|| panic!("no answer to {id}: {one:?}"))
-    };
-    assert!(answer("no resource").contains("<service-unavailable"));
-    assert!(answer("no resource").contains("from='u2@localhost/other'"));
-    assert!(answer("no account").contains("<service-unavailable"));
-    assert!(answer("no server").contains("<remote-server-not-found"));
-    assert!(answer("roster").contains("<query xmlns='jabber:iq:roster'/>"));
-    assert!(answer("ping").contains("type='result'"));
-    assert!(answer("ping two").contains("from='u2@localhost/r'"));
-    assert!(answer("odd").contains("<service-unavailable"));
 }
 
 #[test]
