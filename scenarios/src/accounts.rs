@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use densebots_protocols::xmpp::sasl::{Unprepared, prepared};
+
 /// Accounts in one list. A row costs about 60 bytes; beyond this a pattern is the better way.
 pub const ROWS_MAX: usize = 10_000_000;
 /// Digits a pattern may pad an id to: an id has ten at most.
@@ -222,18 +224,17 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a password can be sent as it is.
-fn check_password(password: &str) -> Result<(), &'static str> {
-    if password.is_empty() {
-        return Err("the password is empty");
-    }
+/// Whether a password can be sent as it is: a server that would have to change it first (SASLprep,
+/// RFC 4013) may do so otherwise than another one.
+pub fn check_password(password: &str) -> Result<(), &'static str> {
     if password.len() > FIELD_BYTES_MAX {
         return Err("the password is longer than 1,023 bytes");
     }
-    if password.contains(|c: char| !(' '..='~').contains(&c)) {
-        return Err("a password has only printable characters of ASCII");
-    }
-    Ok(())
+    prepared(password).map_err(|why| match why {
+        Unprepared::Empty => "the password is empty",
+        Unprepared::Forbidden => "the password has characters that SASLprep (RFC 4013) forbids",
+        Unprepared::Changed => "the password is not written as SASLprep (RFC 4013) leaves it",
+    })
 }
 
 mod rows;

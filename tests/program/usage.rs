@@ -54,6 +54,7 @@ fn refused_with(files: &[(&str, &str)], cases: &[(&str, &[&str])]) {
     for (words, said) in cases {
         let told = refused(&words.replace('@', &at), said);
         assert_eq!(told.lines().count(), 1, "`{words}` told more: {told}");
+        assert!(!told.contains("hush"), "`{words}` told a password: {told}");
     }
 }
 
@@ -64,6 +65,9 @@ fn parameters_and_their_files_are_read_before_anything_starts() {
             ("one-column.csv", "name\nanna\n"),
             ("one.csv", "name,password\nanna,a\n"),
             ("empty", "\n"),
+            ("bell", "a\u{7}b\n"),
+            ("lines", "hush\nhush\n"),
+            ("brace", "hush{\n"),
             ("long", &format!("hello\n\n{}\n", "x".repeat(8_001))),
         ],
         &[
@@ -71,6 +75,10 @@ fn parameters_and_their_files_are_read_before_anything_starts() {
             ("run xmpp-idle --set accounts=@/one.csv --conns 3", &["`accounts`", "2 are missing"]),
             ("run xmpp-idle --set accounts=@/none", &["--set", "`accounts`", "none"]),
             ("run xmpp-idle --set password-file=@/none", &["`password-file`", "No such file"]),
+            ("--set password-file=@/empty", &["`password-file`", "empty:1: the password is empty"]),
+            ("--set password-file=@/bell", &["`password-file`", "bell:1:", "SASLprep"]),
+            ("--set password-file=@/lines", &["`password-file`", "lines:2:", "one line"]),
+            ("--set password-file=@/brace", &["`password-file`", "brace:1:5:"]),
             ("--set phrases=@/empty", &["`phrases`", "at least one"]),
             ("run rooms --set phrases=@/long", &["`phrases`", "long:3:"]),
             ("--set says=9..3", &["`says`", "9..3"]),

@@ -73,13 +73,30 @@ fn a_fault_of_a_list_has_file_line_and_column() {
         ("name,password\na,x\nb@c,x\n", "a.csv:3:1: a name has no space"),
         ("name,password\na,x\nb,x\nA,y\n", "a.csv:4:1: `A` stands in line 2 already"),
         ("name,password\nü,x\n", "a.csv:2:1: a name outside ASCII"),
-        ("name,password\na,ü\n", "a.csv:2:2: a password has only"),
+        ("name,password\na,a\u{1}b\n", "a.csv:2:2: the password has characters"),
+        ("name,password\na,\u{a0}\n", "a.csv:2:2: the password is not written as"),
     ] {
         let said = list(text).expect_err(text).to_string();
         assert!(said.starts_with(expected), "{text:?} said: {said}");
     }
     let said = Accounts::from_csv("a.csv", b"name,password\n\xff,x\n").expect_err("not UTF-8");
     assert_eq!(said.to_string(), "a.csv:2:1: this is not UTF-8");
+}
+
+#[test]
+fn a_password_is_one_that_everybody_reads_alike() {
+    let long = "x".repeat(1024);
+    for (password, good) in [
+        ("it's {id} \"$HOME\"", true),
+        ("größer", true),
+        ("", false),
+        (&long, false),
+        ("a\tb", false),
+        ("\u{7}", false),
+        ("ﬀ", false),
+    ] {
+        assert_eq!(check_password(password).is_ok(), good, "{password:?}");
+    }
 }
 
 #[test]
