@@ -209,16 +209,15 @@ impl Accounts {
 /// Whether a name can be the local part of an address as it is (RFC 7622, section 3.3.1): what a
 /// server would change (SASLprep, RFC 4013) or refuse is a fault here, before the start.
 fn check_name(name: &str) -> Result<(), &'static str> {
-    if name.is_empty() {
-        return Err("the name is empty");
-    }
     if name.len() > FIELD_BYTES_MAX {
         return Err("the name is longer than 1,023 bytes");
     }
-    if !name.is_ascii() {
-        return Err("a name outside ASCII may be changed by the server; take another");
-    }
-    if name.contains(|c: char| c.is_ascii_control() || " \"&'/:<>@".contains(c)) {
+    prepared(name).map_err(|why| match why {
+        Unprepared::Empty => "the name is empty",
+        Unprepared::Forbidden => "the name has characters that SASLprep (RFC 4013) forbids",
+        Unprepared::Changed => "the name is not written as SASLprep (RFC 4013) leaves it",
+    })?;
+    if name.contains(|c: char| " \"&'/:<>@".contains(c)) {
         return Err("a name has no space and none of \" & ' / : < > @");
     }
     Ok(())

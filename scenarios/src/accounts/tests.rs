@@ -39,9 +39,11 @@ fn names_by_pattern_differ_and_can_be_names() {
     let account = accounts.of(7, 1).expect("there is one for every bot");
     assert_eq!((account.name.as_str(), account.password.as_str()), ("bot0007", "secret {id}"));
     assert_eq!(accounts.suffice(u64::MAX), Ok(()));
-    for wrong in ["bot", "bot{id}@x", "bot {id}", "ü{id}", "{id", "a/{id}"] {
+    for wrong in ["bot", "bot{id}@x", "bot {id}", "ﬁ{id}", "a\u{7}{id}", "{id", "a/{id}"] {
         assert!(Accounts::by_pattern(wrong, secret()).is_err(), "{wrong}");
     }
+    let noel = Accounts::by_pattern("nöel{id}", secret()).expect("SASLprep leaves it alone");
+    assert_eq!(noel.of(3, 1).map(|account| account.name), Some("nöel3".to_owned()));
 }
 
 fn list(text: &str) -> Result<Accounts, RowError> {
@@ -55,6 +57,9 @@ fn each_account_of_a_list_is_used_once() {
     assert_eq!(accounts.of(50, 50).map(|a| a.name), Some("anna".to_owned()));
     let second = accounts.of(51, 50).map(|a| (a.name, a.password));
     assert_eq!(second, Some(("berta".to_owned(), "b,\"c".to_owned())));
+    let beyond = list("name,password\njosé,größer\n").expect("SASLprep leaves it alone");
+    let first = beyond.of(1, 1).map(|a| (a.name, a.password));
+    assert_eq!(first, Some(("josé".to_owned(), "größer".to_owned())));
     assert_eq!((accounts.of(52, 50), accounts.of(49, 50)), (None, None));
     assert_eq!(accounts.suffice(2), Ok(()));
     let few = accounts.suffice(5).expect_err("two are not five").to_string();
@@ -69,10 +74,12 @@ fn a_fault_of_a_list_has_file_line_and_column() {
         ("name,password\nanna\n", "a.csv:2:2: the password is missing"),
         ("name,password\n\nanna,\n", "a.csv:3:2: the password is empty"),
         ("name,password\nanna,a,b\n", "a.csv:2:3: there are two columns"),
-        ("name,password\n\"a\na\",x\n", "a.csv:2:1: a name has no space"),
+        ("name,password\na b,x\n", "a.csv:2:1: a name has no space"),
+        ("name,password\n\"a\na\",x\n", "a.csv:2:1: the name has characters that SASLprep"),
         ("name,password\na,x\nb@c,x\n", "a.csv:3:1: a name has no space"),
         ("name,password\na,x\nb,x\nA,y\n", "a.csv:4:1: `A` stands in line 2 already"),
-        ("name,password\nü,x\n", "a.csv:2:1: a name outside ASCII"),
+        ("name,password\nﬁ,x\n", "a.csv:2:1: the name is not written as SASLprep"),
+        ("name,password\nü,x\nÜ,x\n", "a.csv:3:1: `Ü` stands in line 2 already"),
         ("name,password\na,a\u{1}b\n", "a.csv:2:2: the password has characters"),
         ("name,password\na,\u{a0}\n", "a.csv:2:2: the password is not written as"),
     ] {
