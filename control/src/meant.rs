@@ -224,6 +224,7 @@ pub(crate) fn aim(
     let name = if way == Way::Off { String::new() } else { service.certified(&settings)? };
     let (xmpp, embedded) = (service.scheme.xmpp, service.is_embedded());
     let tls = secure::tls(secure, way, xmpp, &name, embedded)?;
+    secure::suits(settings.text("mechanism"), tls.as_ref())?;
     Ok(Aimed { settings, endpoints, way, tls, here })
 }
 

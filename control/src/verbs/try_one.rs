@@ -185,7 +185,8 @@ fn summary(report: &Report, scenario: &Builtin, traffic: Traffic, paint: Paint) 
     }
     for loss in &report.total.losses {
         let (cause, lost) = (loss.lost.cause, loss.lost);
-        let line = format!("lost: {} ({}), by the {}", cause.name(), lost.condition, cause.blame());
+        let (what, blame, help) = (lost.condition, cause.blame(), secure::remedy(lost.condition));
+        let line = format!("lost: {} ({what}), by the {blame}{help}", cause.name());
         let _ = writeln!(text, "{}", paint.bad(&line));
     }
     let kernel = Demand::default().bytes_per_connection_kernel;

@@ -208,9 +208,10 @@ fn summary(report: &Report, purpose: Purpose, count: u32, paint: Paint) -> Strin
         row(
             "lost",
             format!(
-                "{count} {}: {condition}, by the {}, such as bot {example}",
+                "{count} {}: {condition}, by the {}, such as bot {example}{}",
                 cause.name(),
-                cause.blame()
+                cause.blame(),
+                secure::remedy(condition),
             ),
         );
         if condition == GONE_OR_ANOTHER && purpose == Purpose::Remove {
