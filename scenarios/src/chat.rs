@@ -20,6 +20,7 @@ use crate::{Parameter, SettingError, Settings};
 mod room;
 mod wanted;
 pub(crate) use room::{ROOMS_MAX, Room, TRIES_MAX, UNLOCKING};
+pub use wanted::is_domain;
 
 /// What can be set in every XMPP scenario.
 pub const PARAMETERS: [Parameter; 9] = [
@@ -176,8 +177,14 @@ impl Chat {
     /// From what was set, with these accounts in place of those that were.
     pub fn of(accounts: Accounts, settings: &Settings, plan: &Plan) -> Result<Chat, SettingError> {
         let domain = settings.text("domain");
-        if domain.is_empty() || domain.contains(|c: char| "@/'\"<>&".contains(c) || c <= ' ') {
-            return Err(settings.fault("domain", "a domain such as example.org"));
+        let muc = match settings.text("muc") {
+            "" => format!("conference.{domain}"),
+            muc => muc.to_owned(),
+        };
+        for (name, text) in [("domain", domain), ("muc", &muc)] {
+            if !is_domain(text) {
+                return Err(settings.fault(name, "a domain such as example.org"));
+            }
         }
         let (mechanism, who) = wanted::mechanism(settings)?;
         let management = match settings.text("management") {
@@ -187,18 +194,17 @@ impl Chat {
             _ => return Err(settings.fault("management", "off, acknowledge or resume")),
         };
         let tls = wanted::tls(settings, plan)?;
-        let or = |name, otherwise: String| match settings.text(name) {
-            "" => otherwise,
-            text => text.to_owned(),
-        };
         Ok(Chat {
             service: Arc::new(Service { tls, mechanism, management, ..Service::new(domain) }),
             accounts,
             who,
             first_id: plan.first_id,
             causes: Causes::default(),
-            muc: or("muc", format!("conference.{domain}")),
-            mark: or("resource", format!("run{:x}", plan.ledger.run)),
+            muc,
+            mark: match settings.text("resource") {
+                "" => format!("run{:x}", plan.ledger.run),
+                mark => mark.to_owned(),
+            },
         })
     }
 

@@ -60,6 +60,7 @@ fn refused_with(files: &[(&str, &str)], cases: &[(&str, &[&str])]) {
 
 #[test]
 fn parameters_and_their_files_are_read_before_anything_starts() {
+    refused("serve xmpp --listen 127.0.0.1:0 --domain a<b", &["--domain a<b", "example.org"]);
     refused_with(
         &[
             ("one-column.csv", "name\nanna\n"),
@@ -87,6 +88,8 @@ fn parameters_and_their_files_are_read_before_anything_starts() {
             ("--set room-names=one", &["`room-names`", "{id}"]),
             ("--set names=bot", &["`names`", "{id}"]),
             ("--set domain=a/b", &["`domain`", "a/b"]),
+            ("--set muc=a<b", &["`muc`", "a<b"]),
+            ("--set muc=a/b", &["`muc`", "a/b"]),
             ("--set mechanism=GUESS", &["`mechanism`", "PLAIN"]),
             ("--set management=some", &["`management`", "resume"]),
             ("run rooms --set senders=few", &["`senders`", "one"]),

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::args::{ServeFlags, TlsWay};
 use crate::clock;
 use crate::ending::usage;
-use crate::names::Scheme;
+use crate::names::{Scheme, check_domain};
 use crate::secure::{self, ALPN_XMPP, Way};
 
 /// Everything that a target needs to know beside where it listens.
@@ -47,6 +47,7 @@ impl Offer {
             ..Service::default()
         };
         if let Some(domain) = &flags.domain {
+            check_domain(domain)?;
             service.domain.clone_from(domain);
         }
         if flags.accounts.is_some() {

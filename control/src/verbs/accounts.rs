@@ -11,6 +11,7 @@ use densebots_scenarios::accounts::{Account, Accounts, Pattern, check_password};
 use crate::args::{AccountsFlags, AccountsFormat};
 use crate::ending::{Ending, usage};
 use crate::meant::ids;
+use crate::names::check_domain;
 
 mod online;
 
@@ -63,7 +64,10 @@ fn text(flags: &AccountsFlags) -> Result<String> {
             return Err(usage("--domain: a list has no domain; leave it out, or give --format"));
         }
         (_, None) => return Err(usage("--domain: say for which service, such as example.org")),
-        (_, Some(domain)) => domain,
+        (_, Some(domain)) => {
+            check_domain(domain)?;
+            domain
+        }
     };
     let mut text = String::new();
     if format == AccountsFormat::Csv {
@@ -82,7 +86,8 @@ fn source(flags: &AccountsFlags) -> Result<Accounts> {
     if let Some(path) = &flags.accounts {
         let file = path.display().to_string();
         let bytes = fs::read(path).map_err(|error| usage(format!("--accounts {file}: {error}")))?;
-        return Accounts::from_csv(&file, &bytes).map_err(|error| usage(error.to_string()));
+        return Accounts::from_csv(&file, &bytes)
+            .map_err(|error| usage(format!("--accounts {error}")));
     }
     let Some(name) = &flags.account_name else {
         return Err(usage("--account-name or --accounts: say who, such as bot{id}"));
@@ -207,6 +212,7 @@ mod tests {
     fn faults_name_the_flag_and_never_the_secret() {
         let (_folder, secret) = file("hush{");
         let (_other, list) = file("name,password\na,x\n");
+        let (_third, column) = file("name\na\n");
         let (_bell, bell) = file("hush\u{7}");
         for (words, expected) in [
             ("--bots 1".to_owned(), "--account-name"),
@@ -217,9 +223,11 @@ mod tests {
             ("--account-name b{id} --password-file /nowhere".to_owned(), "--password-file"),
             (format!("--account-name b{{id}} --password-file {bell} --bots 1"), ":1: the password"),
             (format!("--account-name b{{id}} --password-pattern-file {bell} --bots 1"), "SASLprep"),
+            (format!("--accounts {column}"), "--accounts /"),
             (format!("--accounts {list} --bots 3"), "2 are missing"),
             (format!("--accounts {list} --format prosodyctl"), "--domain"),
             (format!("--accounts {list} --domain a.example"), "--domain"),
+            (format!("--accounts {list} --format prosodyctl --domain a@b"), "--domain a@b"),
             (format!("--accounts {list} --account-name b"), "--accounts"),
         ] {
             let fault = said(&words).expect_err(&words);

@@ -2,11 +2,21 @@
 
 use densebots_engine::Plan;
 use densebots_protocols::xmpp::Tls;
-use densebots_protocols::xmpp::sasl::Choice;
+use densebots_protocols::xmpp::sasl::{Choice, prepared};
 
 use super::Who;
 use crate::accounts::{Accounts, Pattern, check_password};
 use crate::{SettingError, Settings};
+
+/// Bytes of a domain (RFC 7622, section 3.2).
+const DOMAIN_BYTES_MAX: usize = 1023;
+
+/// Whether it can be the domain of an address (RFC 7622, section 3.2), which is a name or an IP
+/// address: nothing in it ends the domain or has to be written otherwise.
+pub fn is_domain(text: &str) -> bool {
+    let forbidden = |c: char| "@/'\"<>&".contains(c) || c == ' ';
+    text.len() <= DOMAIN_BYTES_MAX && !text.contains(forbidden) && prepared(text).is_ok()
+}
 
 pub(super) fn mechanism(settings: &Settings) -> Result<(Choice, Who), SettingError> {
     let who = match settings.text("mechanism") {
@@ -68,4 +78,20 @@ fn password(settings: &Settings, file: &str) -> Result<Pattern, SettingError> {
         Pattern::of(text).map_err(|why| wrong(format!("{file}:1:{}: {}", why.column, why.why)))?;
     check_password(&pattern.fill(u32::MAX)).map_err(|why| wrong(format!("{file}:1: {why}")))?;
     Ok(pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_has_nothing_that_would_end_it() {
+        for domain in ["localhost", "chat.example", "[::1]", "192.0.2.1", "münchen.example"] {
+            assert!(is_domain(domain), "{domain}");
+        }
+        let long = "x".repeat(1024);
+        for text in ["", "@@", "a<b", "a b", "a/b", "a@b", "a\nb", "a\u{a0}b", &long] {
+            assert!(!is_domain(text), "{text}");
+        }
+    }
 }
