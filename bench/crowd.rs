@@ -146,7 +146,7 @@ fn begin(scenario: &str, plan: Plan) -> io::Result<Run> {
     }
     let builtin = find(scenario).ok_or_else(|| io::Error::other("scenario"))?;
     let settings = Settings::of(builtin.parameters, []).map_err(io::Error::other)?;
-    (builtin.start)(&settings, plan, None).map_err(io::Error::other)
+    builtin.start(&settings, plan, None).map_err(io::Error::other)
 }
 
 fn weight(report: &Report) -> String {

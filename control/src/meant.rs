@@ -7,7 +7,7 @@ use densebots_engine::limits::{Demand, Machine};
 use densebots_engine::net::Tuning;
 use densebots_engine::plan::{SHARDS_MAX, Tls};
 use densebots_engine::{Backoff, Close, Endpoint, Load, Plan, Preflight, Repeat, Terms};
-use densebots_scenarios::{BUILTIN, Builtin, SettingError, Settings, Traffic};
+use densebots_scenarios::{BUILTIN, Builtin, Ready, SettingError, Settings, Traffic};
 
 use crate::allow::Allowed;
 use crate::args::{self, CloseWay, LinkFlags, RunFlags, SecureFlags, Switch};
@@ -106,6 +106,12 @@ impl Meant {
         Ok(meant)
     }
 
+    /// The scenario with all its parameters read, and the files that they name.
+    pub(crate) fn ready(&self) -> Result<Ready> {
+        (self.scenario.prepare)(&self.settings, &self.plan)
+            .map_err(|error| fault_of_setting(&error))
+    }
+
     /// Open or closed.
     pub(crate) fn model(&self) -> &'static str {
         match self.plan.load {
@@ -171,7 +177,8 @@ fn ease(
     settings.stretch(pause, times).map_err(|error| fault_of_setting(&error))
 }
 
-fn fault_of_setting(error: &SettingError) -> anyhow::Error {
+/// A parameter is wrong, and a name that is none may have meant another.
+pub(crate) fn fault_of_setting(error: &SettingError) -> anyhow::Error {
     let hint = match error {
         SettingError::Unknown { name, known } => names::nearest(name, known.iter().copied()),
         SettingError::Value { .. } | SettingError::Wrong { .. } => None,
@@ -218,6 +225,7 @@ pub(crate) fn aim(
     let name = if way == Way::Off { String::new() } else { service.certified(&settings)? };
     let (xmpp, embedded) = (service.scheme.xmpp, service.is_embedded());
     let tls = secure::tls(secure, way, xmpp, &name, embedded)?;
+    secure::suits(settings.text("mechanism"), tls.as_ref())?;
     Ok(Aimed { settings, endpoints, way, tls, here })
 }
 

@@ -233,6 +233,14 @@ pub(crate) fn sources(typed: &[String]) -> Result<Vec<IpAddr>> {
     Ok(sources.iter().collect())
 }
 
+/// Refuses what cannot be the domain of a service.
+pub(crate) fn check_domain(typed: &str) -> Result<()> {
+    match densebots_scenarios::chat::is_domain(typed) {
+        true => Ok(()),
+        false => Err(usage(format!("--domain {typed}: give a domain such as example.org"))),
+    }
+}
+
 /// The one of `known` that was probably meant.
 pub(crate) fn nearest<'a>(
     typed: &str,

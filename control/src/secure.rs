@@ -134,6 +134,29 @@ pub(crate) fn tls(
     }
 }
 
+/// Refuses a mechanism of SASL that nobody can log in with over this TLS.
+pub(crate) fn suits(mechanism: &str, tls: Option<&Tls>) -> Result<()> {
+    let dial = tls.and_then(|tls| tls.dial.as_ref());
+    let shown = dial.is_some_and(|dial| dial.identity.is_some());
+    let why = match mechanism {
+        "EXTERNAL" if tls.is_none() => "is a login by certificate; add --tls and --client-cert",
+        "EXTERNAL" if !shown => "is a login by certificate; add --client-cert",
+        bound if bound.ends_with("-PLUS") && tls.is_none() => {
+            "is bound to TLS, and this run has none; add --tls"
+        }
+        _ => return Ok(()),
+    };
+    Err(usage(format!("--set mechanism={mechanism}: {mechanism} {why}")))
+}
+
+/// What helps against a loss of this condition, if it is a flag.
+pub(crate) fn remedy(condition: &str) -> &'static str {
+    match condition {
+        "a demand for TLS, which is off" => "; add --tls",
+        _ => "",
+    }
+}
+
 /// User-space bytes that encryption adds to a bot, as measured.
 pub(crate) fn bytes_per_bot(tls: Option<&Tls>) -> u64 {
     let Some(tls) = tls else { return 0 };

@@ -7,6 +7,7 @@ use densebots_engine::metrics::OpMeter;
 use densebots_engine::{LIMITED_SHARE, Report};
 
 use crate::paint::Paint;
+use crate::secure::remedy;
 use crate::target::Cost;
 use crate::units::{grouped, micros, per_second, several, size, span};
 use crate::wire::Heading;
@@ -261,13 +262,14 @@ impl Summary<'_> {
         for loss in losses.iter().filter(|loss| loss.count > 0) {
             let what = if loss.lost.online { "online" } else { "connecting" };
             lines.push(format!(
-                "{:11}{} {what}: {} ({}), by the {}, such as bot {}",
+                "{:11}{} {what}: {} ({}), by the {}, such as bot {}{}",
                 "",
                 grouped(loss.count),
                 loss.lost.cause.name(),
                 loss.lost.condition,
                 loss.lost.cause.blame(),
                 loss.example,
+                remedy(loss.lost.condition),
             ));
         }
     }

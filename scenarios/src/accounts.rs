@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use densebots_protocols::xmpp::sasl::{Unprepared, prepared};
+
 /// Accounts in one list. A row costs about 60 bytes; beyond this a pattern is the better way.
 pub const ROWS_MAX: usize = 10_000_000;
 /// Digits a pattern may pad an id to: an id has ten at most.
@@ -209,33 +211,31 @@ impl Accounts {
 /// Whether a name can be the local part of an address as it is (RFC 7622, section 3.3.1): what a
 /// server would change (SASLprep, RFC 4013) or refuse is a fault here, before the start.
 fn check_name(name: &str) -> Result<(), &'static str> {
-    if name.is_empty() {
-        return Err("the name is empty");
-    }
     if name.len() > FIELD_BYTES_MAX {
         return Err("the name is longer than 1,023 bytes");
     }
-    if !name.is_ascii() {
-        return Err("a name outside ASCII may be changed by the server; take another");
-    }
-    if name.contains(|c: char| c.is_ascii_control() || " \"&'/:<>@".contains(c)) {
+    prepared(name).map_err(|why| match why {
+        Unprepared::Empty => "the name is empty",
+        Unprepared::Forbidden => "the name has characters that SASLprep (RFC 4013) forbids",
+        Unprepared::Changed => "the name is not written as SASLprep (RFC 4013) leaves it",
+    })?;
+    if name.contains(|c: char| " \"&'/:<>@".contains(c)) {
         return Err("a name has no space and none of \" & ' / : < > @");
     }
     Ok(())
 }
 
-/// Whether a password can be sent as it is.
-fn check_password(password: &str) -> Result<(), &'static str> {
-    if password.is_empty() {
-        return Err("the password is empty");
-    }
+/// Whether a password can be sent as it is: a server that would have to change it first (SASLprep,
+/// RFC 4013) may do so otherwise than another one.
+pub fn check_password(password: &str) -> Result<(), &'static str> {
     if password.len() > FIELD_BYTES_MAX {
         return Err("the password is longer than 1,023 bytes");
     }
-    if password.contains(|c: char| !(' '..='~').contains(&c)) {
-        return Err("a password has only printable characters of ASCII");
-    }
-    Ok(())
+    prepared(password).map_err(|why| match why {
+        Unprepared::Empty => "the password is empty",
+        Unprepared::Forbidden => "the password has characters that SASLprep (RFC 4013) forbids",
+        Unprepared::Changed => "the password is not written as SASLprep (RFC 4013) leaves it",
+    })
 }
 
 mod rows;

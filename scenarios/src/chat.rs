@@ -9,9 +9,8 @@
 use std::sync::Arc;
 
 use densebots_engine::{BotId, Ctx, Link, Op, Plan, Scenario};
-use densebots_protocols::xmpp::sasl::Choice;
 use densebots_protocols::xmpp::{
-    Account, Event, Identity, Kind, Management, Phase, Resumption, Service, Stanza, Tls, Xmpp,
+    Account, Event, Identity, Kind, Management, Phase, Resumption, Service, Stanza, Xmpp,
 };
 
 use crate::accounts::Accounts;
@@ -19,7 +18,9 @@ use crate::elsewhere::{self, Causes, HOPS_MAX};
 use crate::{Parameter, SettingError, Settings};
 
 mod room;
+mod wanted;
 pub(crate) use room::{ROOMS_MAX, Room, TRIES_MAX, UNLOCKING};
+pub use wanted::is_domain;
 
 /// What can be set in every XMPP scenario.
 pub const PARAMETERS: [Parameter; 9] = [
@@ -169,34 +170,39 @@ pub enum Told {
 impl Chat {
     /// From what was set.
     pub fn from(settings: &Settings, plan: &Plan) -> Result<Chat, SettingError> {
-        Chat::of(accounts(settings, plan)?, settings, plan)
+        Chat::of(wanted::accounts(settings, plan)?, settings, plan)
     }
 
     /// From what was set, with these accounts in place of those that were.
     pub fn of(accounts: Accounts, settings: &Settings, plan: &Plan) -> Result<Chat, SettingError> {
         let domain = settings.text("domain");
-        if domain.is_empty() || domain.contains(|c: char| "@/'\"<>&".contains(c) || c <= ' ') {
-            return Err(settings.fault("domain", "a domain such as example.org"));
+        let muc = match settings.text("muc") {
+            "" => format!("conference.{domain}"),
+            muc => muc.to_owned(),
+        };
+        for (name, text) in [("domain", domain), ("muc", &muc)] {
+            if !is_domain(text) {
+                return Err(settings.fault(name, "a domain such as example.org"));
+            }
         }
-        let (mechanism, who) = mechanism(settings)?;
+        let (mechanism, who) = wanted::mechanism(settings)?;
         let management = match settings.text("management") {
             "off" => Management::Off,
             "acknowledge" => Management::Acknowledge,
             "resume" => Management::Resume,
             _ => return Err(settings.fault("management", "off, acknowledge or resume")),
         };
-        let tls = tls(settings, plan)?;
-        let or = |name, otherwise: String| match settings.text(name) {
-            "" => otherwise,
-            text => text.to_owned(),
-        };
+        let tls = wanted::tls(settings, plan)?;
         Ok(Chat {
             service: Arc::new(Service { tls, mechanism, management, ..Service::new(domain) }),
             accounts,
             who,
             causes: Causes::default(),
-            muc: or("muc", format!("conference.{domain}")),
-            mark: or("resource", format!("run{:x}", plan.ledger.run)),
+            muc,
+            mark: match settings.text("resource") {
+                "" => format!("run{:x}", plan.ledger.run),
+                mark => mark.to_owned(),
+            },
         })
     }
 
@@ -341,57 +347,4 @@ fn op_of(phase: Phase) -> Op {
         Phase::Bind | Phase::Session => BIND,
         Phase::Management | Phase::Resume => MANAGEMENT,
     }
-}
-
-fn mechanism(settings: &Settings) -> Result<(Choice, Who), SettingError> {
-    let who = match settings.text("mechanism") {
-        "strongest" => return Ok((Choice::Strongest, Who::Account)),
-        "ANONYMOUS" => Who::Nobody,
-        "EXTERNAL" => Who::Certificate,
-        _ => Who::Account,
-    };
-    let known = settings.text("mechanism").parse();
-    let choice = known.map(Choice::Exactly).map_err(|_| {
-        let wanted = "strongest, PLAIN, ANONYMOUS, EXTERNAL or SCRAM-SHA-1, -256, -512 (-PLUS)";
-        settings.fault("mechanism", wanted)
-    })?;
-    Ok((choice, who))
-}
-
-fn tls(settings: &Settings, plan: &Plan) -> Result<Tls, SettingError> {
-    let optional = match settings.text("starttls") {
-        "required" => false,
-        "optional" => true,
-        _ => return Err(settings.fault("starttls", "required or optional")),
-    };
-    Ok(match &plan.tls {
-        None => Tls::Off,
-        Some(tls) if tls.direct => Tls::Direct,
-        Some(_) if optional => Tls::IfOffered,
-        Some(_) => Tls::Required,
-    })
-}
-
-fn accounts(settings: &Settings, plan: &Plan) -> Result<Accounts, SettingError> {
-    let list = settings.text("accounts");
-    if !list.is_empty() {
-        let bytes =
-            std::fs::read(list).map_err(|why| settings.wrong("accounts", why.to_string()))?;
-        let accounts = Accounts::from_csv(list, &bytes)
-            .map_err(|why| settings.wrong("accounts", why.to_string()))?;
-        accounts
-            .suffice(plan.first_id, plan.load.bots_max())
-            .map_err(|why| settings.wrong("accounts", why.to_string()))?;
-        return Ok(accounts);
-    }
-    let names = settings.text("names");
-    let password = match settings.text("password-file") {
-        "" => names.to_owned(),
-        file => std::fs::read_to_string(file)
-            .map_err(|why| settings.wrong("password-file", why.to_string()))?
-            .trim_end_matches(['\r', '\n'])
-            .to_owned(),
-    };
-    let password = settings.read_pattern("password-file", &password)?;
-    Accounts::by_pattern(names, password).map_err(|why| settings.wrong("names", why.to_string()))
 }

@@ -50,25 +50,53 @@ pub struct Builtin {
     /// The parameter that says how long bots pause, if it may be stretched for a target on the
     /// same machine.
     pub pause: Option<&'static str>,
-    /// Starts it; the observer, if there is one, runs on a thread of its own.
-    pub start: fn(&Settings, Plan, Option<Observer>) -> Result<Run, BeginError>,
+    /// Reads all parameters, and the files that they name, for a plan. Nothing has started yet.
+    pub prepare: fn(&Settings, &Plan) -> Result<Ready, SettingError>,
+}
+
+impl Builtin {
+    /// Prepares it and starts it at once.
+    pub fn start(
+        &self,
+        settings: &Settings,
+        plan: Plan,
+        observer: Option<Observer>,
+    ) -> Result<Run, BeginError> {
+        Ok((self.prepare)(settings, &plan)?.start(plan, observer)?)
+    }
+}
+
+/// A scenario whose parameters are good.
+pub struct Ready(Box<Start>);
+
+type Start = dyn FnOnce(Plan, Option<Observer>) -> Result<Run, StartError>;
+
+impl Ready {
+    fn of<S: Scenario>(scenario: S) -> Ready {
+        Ready(Box::new(|plan, observer| begin(scenario, plan, observer)))
+    }
+
+    /// Starts it by the plan that it was prepared for; only where to dial and whom to believe may
+    /// have become known since. The observer, if there is one, runs on a thread of its own.
+    pub fn start(self, plan: Plan, observer: Option<Observer>) -> Result<Run, StartError> {
+        (self.0)(plan, observer)
+    }
 }
 
 /// Hears what happens in the lives of bots, whatever their scenario.
 pub type Observer = Box<dyn FnMut(Life<()>) + Send>;
 
 fn begin<S: Scenario>(
-    scenario: Result<S, SettingError>,
+    scenario: S,
     plan: Plan,
     observer: Option<Observer>,
-) -> Result<Run, BeginError> {
-    let scenario = scenario?;
-    Ok(match observer {
+) -> Result<Run, StartError> {
+    match observer {
         Some(mut observer) => {
-            start_observed(scenario, plan, move |life| observer(life.without_state()))?
+            start_observed(scenario, plan, move |life| observer(life.without_state()))
         }
-        None => start(scenario, plan)?,
-    })
+        None => start(scenario, plan),
+    }
 }
 
 /// The traffic of one online bot.
@@ -103,7 +131,7 @@ pub const BUILTIN: &[Builtin] = &[
         traffic: |settings, _| Ok(echo::Echo::from(settings)?.traffic()),
         bytes_per_bot: 200,
         pause: None,
-        start: |settings, plan, observer| begin(echo::Echo::from(settings), plan, observer),
+        prepare: |settings, _| Ok(Ready::of(echo::Echo::from(settings)?)),
     },
     Builtin {
         name: "idle",
@@ -113,7 +141,7 @@ pub const BUILTIN: &[Builtin] = &[
         traffic: |_, _| Ok(Traffic::default()),
         bytes_per_bot: 192,
         pause: None,
-        start: |_, plan, observer| begin(Ok(idle::Idle), plan, observer),
+        prepare: |_, _| Ok(Ready::of(idle::Idle)),
     },
     Builtin {
         name: "talk",
@@ -123,7 +151,7 @@ pub const BUILTIN: &[Builtin] = &[
         traffic: |settings, _| Ok(talk::Talk::from(settings)?.traffic()),
         bytes_per_bot: 250,
         pause: None,
-        start: |settings, plan, observer| begin(talk::Talk::from(settings), plan, observer),
+        prepare: |settings, _| Ok(Ready::of(talk::Talk::from(settings)?)),
     },
     Builtin {
         name: "jumper",
@@ -133,9 +161,7 @@ pub const BUILTIN: &[Builtin] = &[
         traffic: jumper::Jumper::traffic,
         bytes_per_bot: 320,
         pause: Some("pause"),
-        start: |settings, plan, observer| {
-            begin(jumper::Jumper::from(settings, &plan), plan, observer)
-        },
+        prepare: |settings, plan| Ok(Ready::of(jumper::Jumper::from(settings, plan)?)),
     },
     Builtin {
         name: "rooms",
@@ -145,9 +171,7 @@ pub const BUILTIN: &[Builtin] = &[
         traffic: rooms::Rooms::traffic,
         bytes_per_bot: 1500,
         pause: None,
-        start: |settings, plan, observer| {
-            begin(rooms::Rooms::from(settings, &plan), plan, observer)
-        },
+        prepare: |settings, plan| Ok(Ready::of(rooms::Rooms::from(settings, plan)?)),
     },
     Builtin {
         name: "one-to-one",
@@ -157,9 +181,7 @@ pub const BUILTIN: &[Builtin] = &[
         traffic: |settings, _| one_to_one::OneToOne::traffic(settings),
         bytes_per_bot: 320,
         pause: None,
-        start: |settings, plan, observer| {
-            begin(one_to_one::OneToOne::from(settings, &plan), plan, observer)
-        },
+        prepare: |settings, plan| Ok(Ready::of(one_to_one::OneToOne::from(settings, plan)?)),
     },
     Builtin {
         name: "presence",
@@ -169,9 +191,7 @@ pub const BUILTIN: &[Builtin] = &[
         traffic: |settings, _| presence::Presence::traffic(settings),
         bytes_per_bot: 700,
         pause: None,
-        start: |settings, plan, observer| {
-            begin(presence::Presence::from(settings, &plan), plan, observer)
-        },
+        prepare: |settings, plan| Ok(Ready::of(presence::Presence::from(settings, plan)?)),
     },
     Builtin {
         name: "echobot",
@@ -181,9 +201,7 @@ pub const BUILTIN: &[Builtin] = &[
         traffic: |_, _| Ok(Traffic::default()),
         bytes_per_bot: 280,
         pause: None,
-        start: |settings, plan, observer| {
-            begin(echobot::Echobot::from(settings, &plan), plan, observer)
-        },
+        prepare: |settings, plan| Ok(Ready::of(echobot::Echobot::from(settings, plan)?)),
     },
     Builtin {
         name: "login-storm",
@@ -193,10 +211,12 @@ pub const BUILTIN: &[Builtin] = &[
         traffic: |_, _| Ok(Traffic::default()),
         bytes_per_bot: 280,
         pause: None,
-        start: |settings, plan, observer| {
-            let storm = login_storm::LoginStorm::from(settings, &plan)?;
-            let plan = storm.plan(plan);
-            begin(Ok(storm), plan, observer)
+        prepare: |settings, plan| {
+            let storm = login_storm::LoginStorm::from(settings, plan)?;
+            Ok(Ready(Box::new(|plan, observer| {
+                let plan = storm.plan(plan);
+                begin(storm, plan, observer)
+            })))
         },
     },
     Builtin {
@@ -207,9 +227,7 @@ pub const BUILTIN: &[Builtin] = &[
         traffic: |_, _| Ok(Traffic::default()),
         bytes_per_bot: 256,
         pause: None,
-        start: |settings, plan, observer| {
-            begin(xmpp_idle::XmppIdle::from(settings, &plan), plan, observer)
-        },
+        prepare: |settings, plan| Ok(Ready::of(xmpp_idle::XmppIdle::from(settings, plan)?)),
     },
 ];
 

@@ -50,14 +50,14 @@ pub(crate) fn read(settings: &Settings) -> Result<Vec<Box<str>>, SettingError> {
     }
     let text =
         std::fs::read_to_string(file).map_err(|why| settings.wrong("phrases", why.to_string()))?;
-    let phrases: Vec<Box<str>> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Box::from).collect();
+    let lines = || text.lines().map(str::trim);
+    if let Some(nth) = lines().position(|phrase| phrase.len() > PHRASE_MAX) {
+        let why = format!("{file}:{}: this is longer than {PHRASE_MAX} bytes", nth + 1);
+        return Err(settings.wrong("phrases", why));
+    }
+    let phrases: Vec<Box<str>> = lines().filter(|line| !line.is_empty()).map(Box::from).collect();
     if phrases.is_empty() {
         return Err(settings.fault("phrases", "a file with at least one phrase"));
-    }
-    if let Some(nth) = phrases.iter().position(|phrase| phrase.len() > PHRASE_MAX) {
-        let why = format!("phrase {} is longer than {PHRASE_MAX} bytes", nth + 1);
-        return Err(settings.wrong("phrases", why));
     }
     Ok(phrases)
 }

@@ -11,13 +11,13 @@
 //! another one.
 
 use densebots_engine::{
-    BotId, Counter, Ctx, Link, Lost, Names, Op, Plan, Report, Rng, Role, Run, Scenario, start,
+    BotId, Counter, Ctx, Link, Lost, Names, Op, Plan, Report, Rng, Role, Scenario,
 };
 use densebots_protocols::xmpp::{Event, Kind, SaslCondition, StanzaCondition, Xmpp};
 
 use crate::accounts::Accounts;
 use crate::chat::Chat;
-use crate::{BeginError, Settings, refusals};
+use crate::{Ready, SettingError, Settings, refusals};
 
 /// From the byte stream to the answer.
 const MAKE: Op = Op(0);
@@ -44,19 +44,19 @@ pub enum Purpose {
     Remove,
 }
 
-/// Starts to make or to remove one account for each bot of the plan. Of `settings` those of a
+/// Prepares to make or to remove one account for each bot of the plan. Of `settings` those of a
 /// login count, and not whose account it is.
-pub fn begin(
+pub fn prepare(
     purpose: Purpose,
     accounts: Accounts,
     settings: &Settings,
-    plan: Plan,
-) -> Result<Run, BeginError> {
-    let chat = Chat::of(accounts, settings, &plan)?;
+    plan: &Plan,
+) -> Result<Ready, SettingError> {
+    let chat = Chat::of(accounts, settings, plan)?;
     if !chat.has_accounts() {
-        return Err(settings.fault("mechanism", "one that takes a password").into());
+        return Err(settings.fault("mechanism", "one that takes a password"));
     }
-    Ok(start(Register { chat, purpose }, plan)?)
+    Ok(Ready::of(Register { chat, purpose }))
 }
 
 /// What came of it.

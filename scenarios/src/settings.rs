@@ -111,16 +111,7 @@ impl Settings {
 
     /// A text with places for an id.
     pub fn pattern(&self, name: &'static str) -> Result<Pattern, SettingError> {
-        self.read_pattern(name, self.text(name))
-    }
-
-    /// A pattern that the value led to: the text of a file that it names.
-    pub(crate) fn read_pattern(
-        &self,
-        name: &'static str,
-        text: &str,
-    ) -> Result<Pattern, SettingError> {
-        Pattern::of(text)
+        Pattern::of(self.text(name))
             .map_err(|why| self.wrong(name, format!("column {}: {}", why.column, why.why)))
     }
 

@@ -167,3 +167,18 @@ fn over_tls_to_a_certificate_that_is_believed() {
     assert!(ended.out.contains("tls:"), "{}", ended.out);
     ended.with(3);
 }
+
+#[test]
+fn names_and_passwords_outside_ascii_log_in() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let list = folder.path().join("list.csv");
+    fs::write(&list, "name,password\njosé,größer\nзима,пароль\n").expect("writable");
+    let service = served(&format!("xmpp --accounts {}", list.display()));
+    let at = format!("--target xmpp://localhost:{}", service.address.port());
+    for mechanism in ["PLAIN", "SCRAM-SHA-256"] {
+        let set = format!("--set accounts={} --set mechanism={mechanism}", list.display());
+        run(&format!("run xmpp-idle {at} --conns 2 --for 500ms {set}")).with(0);
+        let set = format!("--set names=nöel{{id}} --set mechanism={mechanism}");
+        run(&format!("run xmpp-idle --conns 2 --for 500ms {set}")).with(0);
+    }
+}

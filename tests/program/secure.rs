@@ -244,6 +244,27 @@ fn what_tls_needs_is_named_with_its_flag_and_file() {
     fault(&format!("{at} --tls --insecure --pin sha256:12"), &["--insecure", "--pin"]);
     fault(&format!("{at} --ca-file {no_key}"), &["--ca-file", "add --tls"]);
     fault("run jumper --tls --insecure", &["--insecure", "embedded"]);
+    let bound = "--set mechanism=SCRAM-SHA-256-PLUS";
+    fault(&format!("run jumper {bound}"), &["SCRAM-SHA-256-PLUS", "add --tls"]);
+    fault(&format!("{at} {bound}"), &["SCRAM-SHA-256-PLUS", "add --tls"]);
+    let external = "--set mechanism=EXTERNAL";
+    fault(&format!("{at} {external}"), &["EXTERNAL", "add --tls and --client-cert"]);
+    fault(&format!("{at} {external} --tls --insecure"), &["EXTERNAL", "add --client-cert"]);
     fault(&format!("{at} --late 0s"), &["--late"]);
     fault(&format!("serve xmpp --cert {no_key} --key {empty}"), &["--key", "empty.pem"]);
+}
+
+#[test]
+fn a_service_that_wants_tls_is_told_with_the_flag_for_it() {
+    let service = served("xmpp --tls");
+    let at = format!("xmpp://localhost:{}", service.address.port());
+    let said = "a demand for TLS, which is off";
+    for words in [
+        format!("run xmpp-idle --target {at} --conns 1 --for 100ms --give-up 1"),
+        format!("try {at} xmpp-idle --for 100ms"),
+    ] {
+        let ended = run(&words).with(3);
+        let told = |line: &str| line.contains(said) && line.ends_with("; add --tls");
+        assert!(ended.out.lines().any(told), "`{words}` said: {}", ended.out);
+    }
 }

@@ -5,12 +5,13 @@ use crate::peers::{echoes, peer};
 use crate::stage::{Running, program, run};
 
 /// Refused, and says all of this.
-fn refused(words: &str, said: &[&str]) {
+fn refused(words: &str, said: &[&str]) -> String {
     let ended = run(words).with(2);
     for part in said {
         assert!(ended.err.contains(part), "`{words}` said: {}", ended.err);
     }
     assert_eq!(ended.out, "", "`{words}`");
+    ended.err
 }
 
 #[test]
@@ -48,6 +49,63 @@ fn flags_that_contradict_each_other_are_refused() {
     refused("--ids 1..5 --conns 5", &["--ids", "--bots"]);
     refused("--via 127.0.0.1:1", &["--via", "--target"]);
     refused("run echo --set pace=never", &["pace", "never"]);
+}
+
+/// A folder with these files, and the words with `@` in place of it.
+fn refused_with(files: &[(&str, &str)], cases: &[(&str, &[&str])]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path().display().to_string();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("writable");
+    }
+    for (words, said) in cases {
+        let told = refused(&words.replace('@', &at), said);
+        assert_eq!(told.lines().count(), 1, "`{words}` told more: {told}");
+        assert!(!told.contains("hush"), "`{words}` told a password: {told}");
+    }
+}
+
+#[test]
+fn parameters_and_their_files_are_read_before_anything_starts() {
+    refused("serve xmpp --listen 127.0.0.1:0 --domain a<b", &["--domain a<b", "example.org"]);
+    refused_with(
+        &[
+            ("one-column.csv", "name\nanna\n"),
+            ("one.csv", "name,password\nanna,a\n"),
+            ("empty", "\n"),
+            ("bell", "a\u{7}b\n"),
+            ("lines", "hush\nhush\n"),
+            ("brace", "hush{\n"),
+            ("long", &format!("hello\n\n{}\n", "x".repeat(8_001))),
+        ],
+        &[
+            ("run xmpp-idle --set accounts=@/one-column.csv", &["`accounts`", "one-column.csv:1:"]),
+            ("run xmpp-idle --set accounts=@/one.csv --conns 3", &["`accounts`", "2 are missing"]),
+            ("run xmpp-idle --set accounts=@/none", &["--set", "`accounts`", "none"]),
+            ("run xmpp-idle --set password-file=@/none", &["`password-file`", "No such file"]),
+            ("--set password-file=@/empty", &["`password-file`", "empty:1: the password is empty"]),
+            ("--set password-file=@/bell", &["`password-file`", "bell:1:", "SASLprep"]),
+            ("--set password-file=@/lines", &["`password-file`", "lines:2:", "one line"]),
+            ("--set password-file=@/brace", &["`password-file`", "brace:1:5:"]),
+            ("--set phrases=@/empty", &["`phrases`", "at least one"]),
+            ("run rooms --set phrases=@/long", &["`phrases`", "long:3:"]),
+            ("--set says=9..3", &["`says`", "9..3"]),
+            ("--set listeners=101", &["`listeners`", "101"]),
+            ("--set history=many", &["`history`", "many"]),
+            ("--set room-names=one", &["`room-names`", "{id}"]),
+            ("--set names=bot", &["`names`", "{id}"]),
+            ("--set domain=a/b", &["`domain`", "a/b"]),
+            ("--set muc=a<b", &["`muc`", "a<b"]),
+            ("--set muc=a/b", &["`muc`", "a/b"]),
+            ("--set mechanism=GUESS", &["`mechanism`", "PLAIN"]),
+            ("--set management=some", &["`management`", "resume"]),
+            ("run rooms --set senders=few", &["`senders`", "one"]),
+            ("run one-to-one --set size=0", &["`size`", "80..120"]),
+            ("run login-storm --set hold=soon", &["`hold`", "soon"]),
+            ("doctor --set says=9..3", &["`says`"]),
+            ("try xmpp://localhost:1 jumper --set says=9..3", &["`says`"]),
+        ],
+    );
 }
 
 #[test]

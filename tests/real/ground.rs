@@ -87,7 +87,7 @@ impl Bots {
         let scenario = find(self.scenario).expect("a built-in scenario");
         let set = self.set.iter().map(|(name, value)| (*name, value.as_str()));
         let settings = Settings::of(scenario.parameters, set).expect("it has these parameters");
-        (scenario.start)(&settings, self.plan, None).expect("a plan that can run")
+        scenario.start(&settings, self.plan, None).expect("a plan that can run")
     }
 
     /// Runs them to the end.

@@ -6,7 +6,7 @@ use densebots_engine::Report;
 use densebots_scenarios::Settings;
 use densebots_scenarios::accounts::{Accounts, Pattern};
 use densebots_scenarios::chat;
-use densebots_scenarios::register::{Purpose, Tally, begin};
+use densebots_scenarios::register::{Purpose, Tally, prepare};
 use densebots_tests::servers::{Make, Server};
 
 use crate::ground::{Bots, all_well, at_both, op};
@@ -31,7 +31,8 @@ fn settle(
     let password = Pattern::of(&names).expect("a pattern");
     let accounts = Accounts::by_pattern(&names, password).expect("a pattern");
     let settings = Settings::of(&chat::PARAMETERS, [("domain", domain)]).expect("known");
-    begin(purpose, accounts, &settings, run.plan).expect("a plan that can run").finish()
+    let ready = prepare(purpose, accounts, &settings, &run.plan).expect("good parameters");
+    ready.start(run.plan, None).expect("a plan that can run").finish()
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn logins(authority: &Authority, shown: Option<Identity>, listed: &[&str]) -> Re
     let hold = std::time::Duration::from_millis(200);
     let load = Load::Closed { bots: BOTS, arrival: Arrival::AtOnce, hold };
     let bots = Plan { endpoints: vec![endpoint(at)], load, ..plan(None, BOTS, tls) };
-    let report = (scenario.start)(&settings, bots, None).expect("it can run").finish();
+    let report = scenario.start(&settings, bots, None).expect("it can run").finish();
     drop(target);
     report
 }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::args::{MeddlingFlags, ServeFlags, TlsWay};
 use crate::clock;
 use crate::ending::usage;
-use crate::names::Scheme;
+use crate::names::{Scheme, check_domain};
 use crate::secure::{self, ALPN_XMPP, Way};
 
 /// How long a delayed message waits, unless told: longer than bots wait for it, unless told.
@@ -52,6 +52,7 @@ impl Offer {
             ..Service::default()
         };
         if let Some(domain) = &flags.domain {
+            check_domain(domain)?;
             service.domain.clone_from(domain);
         }
         if flags.accounts.is_some() {

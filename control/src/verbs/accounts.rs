@@ -6,11 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use densebots_scenarios::accounts::{Account, Accounts, Pattern};
+use densebots_scenarios::accounts::{Account, Accounts, Pattern, check_password};
 
 use crate::args::{AccountsFlags, AccountsFormat};
 use crate::ending::{Ending, usage};
 use crate::meant::ids;
+use crate::names::check_domain;
 
 mod online;
 
@@ -65,7 +66,10 @@ fn text(flags: &AccountsFlags) -> Result<String> {
             return Err(usage("--domain: a list has no domain; leave it out, or give --format"));
         }
         (_, None) => return Err(usage("--domain: say for which service, such as example.org")),
-        (_, Some(domain)) => domain,
+        (_, Some(domain)) => {
+            check_domain(domain)?;
+            domain
+        }
     };
     let mut text = String::new();
     if format == AccountsFormat::Csv {
@@ -84,20 +88,25 @@ fn source(flags: &AccountsFlags) -> Result<Accounts> {
     if let Some(path) = &flags.accounts {
         let file = path.display().to_string();
         let bytes = fs::read(path).map_err(|error| usage(format!("--accounts {file}: {error}")))?;
-        return Accounts::from_csv(&file, &bytes).map_err(|error| usage(error.to_string()));
+        return Accounts::from_csv(&file, &bytes)
+            .map_err(|error| usage(format!("--accounts {error}")));
     }
     let Some(name) = &flags.account_name else {
         return Err(usage("--account-name or --accounts: say who, such as bot{id}"));
     };
     let password = match (&flags.password_file, &flags.password_pattern_file) {
-        (Some(path), _) => Pattern::constant(&secret("--password-file", path)?),
+        (Some(path), _) => {
+            let flag = "--password-file";
+            usable(flag, path, Pattern::constant(&secret(flag, path)?))?
+        }
         (None, Some(path)) => {
             let flag = "--password-pattern-file";
             // The pattern itself stays unsaid: it is half a password.
-            Pattern::of(&secret(flag, path)?).map_err(|error| {
+            let pattern = Pattern::of(&secret(flag, path)?).map_err(|error| {
                 let (path, column) = (path.display(), error.column);
                 usage(format!("{flag}: {path}:1:{column}: {}", error.why))
-            })?
+            })?;
+            usable(flag, path, pattern)?
         }
         (None, None) => {
             return Err(usage("--password-file or --password-pattern-file: give the passwords"));
@@ -116,6 +125,14 @@ fn secret(flag: &str, path: &Path) -> Result<String> {
     match text.lines().next().unwrap_or_default() {
         "" => Err(fault("its first line is empty".into())),
         first => Ok(first.to_owned()),
+    }
+}
+
+/// The pattern, if passwords by it can be sent.
+fn usable(flag: &str, path: &Path, pattern: Pattern) -> Result<Pattern> {
+    match check_password(&pattern.fill(u32::MAX)) {
+        Ok(()) => Ok(pattern),
+        Err(why) => Err(usage(format!("{flag}: {}:1: {why}", path.display()))),
     }
 }
 
@@ -207,6 +224,8 @@ mod tests {
     fn faults_name_the_flag_and_never_the_secret() {
         let (_folder, secret) = file("hush{");
         let (_other, list) = file("name,password\na,x\n");
+        let (_third, column) = file("name\na\n");
+        let (_bell, bell) = file("hush\u{7}");
         for (words, expected) in [
             ("--bots 1".to_owned(), "--account-name"),
             ("--account-name bot{id} --bots 1".to_owned(), "--password-file"),
@@ -214,9 +233,13 @@ mod tests {
             (format!("--account-name b{{id}} --password-file {secret}"), "--bots or --ids"),
             (format!("--account-name b{{id}} --password-pattern-file {secret}"), ":1:5:"),
             ("--account-name b{id} --password-file /nowhere".to_owned(), "--password-file"),
+            (format!("--account-name b{{id}} --password-file {bell} --bots 1"), ":1: the password"),
+            (format!("--account-name b{{id}} --password-pattern-file {bell} --bots 1"), "SASLprep"),
+            (format!("--accounts {column}"), "--accounts /"),
             (format!("--accounts {list} --bots 3"), "bot 2 has none"),
             (format!("--accounts {list} --format prosodyctl"), "--domain"),
             (format!("--accounts {list} --domain a.example"), "--domain"),
+            (format!("--accounts {list} --format prosodyctl --domain a@b"), "--domain a@b"),
             (format!("--accounts {list} --account-name b"), "--accounts"),
         ] {
             let fault = said(&words).expect_err(&words);

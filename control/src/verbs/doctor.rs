@@ -17,6 +17,9 @@ use crate::words;
 /// Prints it; ends as the run would begin.
 pub(crate) fn doctor(flags: &RunFlags) -> Result<Ending> {
     let meant = Meant::of(flags)?;
+    if meant.preflight.refusal().is_none() {
+        meant.ready()?;
+    }
     let paint = Paint::on(&io::stdout());
     let text = format!("{}\n{}", words::plan(&meant, paint), text(&meant, paint));
     crate::tell(&text);

@@ -37,6 +37,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
     let mut meant = Meant::of(flags)?;
     let paint = Paint::on(&io::stderr());
     refuse(&meant)?;
+    let ready = meant.ready()?;
     let keeper = flags.output.report.as_deref().map(Keeper::check).transpose()?;
     if !flags.output.quiet {
         let mut out = io::stderr().lock();
@@ -65,8 +66,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
         let (observer, traced) = trace(plan.trace.clone(), meant.scenario.target, paint);
         (Some(observer), Some(traced))
     };
-    let run =
-        (meant.scenario.start)(&meant.settings, plan, observer).context("starting the run")?;
+    let run = ready.start(plan, observer).context("starting the run")?;
     let mut lead = Lead::new(&meant, heading, keeper, signals, flags.output.quiet);
     lead.traced = traced;
     lead.follow(&run, target.as_mut());

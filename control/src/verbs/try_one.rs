@@ -12,7 +12,7 @@ use densebots_engine::{Arrival, Backoff, Command, Endpoint, Load, Plan, Report};
 use densebots_scenarios::{Builtin, Traffic};
 
 use crate::args::TryFlags;
-use crate::ending::{Ending, usage};
+use crate::ending::Ending;
 use crate::meant::Aimed;
 use crate::paint::Paint;
 use crate::secure::{self, KeyLog};
@@ -43,19 +43,23 @@ pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
     let Aimed { settings, mut endpoints, way, tls, .. } =
         meant::aim(scenario, &service, &flags.allow, &flags.secure, &paced(scenario, flags))?;
     let traffic =
-        (scenario.traffic)(&settings, 1).map_err(|error| usage(format!("--set: {error}")))?;
+        (scenario.traffic)(&settings, 1).map_err(|error| meant::fault_of_setting(&error))?;
     let endpoint = endpoints.swap_remove(0);
+    let address = endpoint.address;
+    let name = endpoint.name.clone();
+    let mut plan = Plan { tls, ..plan(endpoint, flags.hold) };
+    let ready =
+        (scenario.prepare)(&settings, &plan).map_err(|error| meant::fault_of_setting(&error))?;
     let paint = Paint::on(&io::stdout());
-    let told = secure::told(way, tls.as_ref());
-    crate::tell(&format!("{} against {}, {told}\n", scenario.name, endpoint.name));
-    if !greeted(endpoint.address) {
+    let told = secure::told(way, plan.tls.as_ref());
+    crate::tell(&format!("{} against {name}, {told}\n", scenario.name));
+    if !greeted(address) {
         crate::tell(&format!("\n{}\n", paint.bad("failed: nobody got online")));
         return Ok(Ending::NobodyOnline);
     }
     let (observer, lines) = trace(vec![1], scenario.target, paint);
-    let mut plan = Plan { tls, ..plan(endpoint, flags.hold) };
     let key_log = KeyLog::of(&flags.secure, plan.tls.as_mut())?;
-    let run = (scenario.start)(&settings, plan, Some(observer))?;
+    let run = ready.start(plan, Some(observer))?;
     let mut stage = Stage { shown: 0, hidden: 0 };
     let mut asked = false;
     while !run.ended() {
@@ -181,7 +185,8 @@ fn summary(report: &Report, scenario: &Builtin, traffic: Traffic, paint: Paint) 
     }
     for loss in &report.total.losses {
         let (cause, lost) = (loss.lost.cause, loss.lost);
-        let line = format!("lost: {} ({}), by the {}", cause.name(), lost.condition, cause.blame());
+        let (what, blame, help) = (lost.condition, cause.blame(), secure::remedy(lost.condition));
+        let line = format!("lost: {} ({what}), by the {blame}{help}", cause.name());
         let _ = writeln!(text, "{}", paint.bad(&line));
     }
     let kernel = Demand::default().bytes_per_connection_kernel;

@@ -49,7 +49,7 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Account>, RowError> {
             return fault(line, 2, why.into());
         }
         // Servers compare names without regard to case.
-        if let Some(other) = lines.insert(name.to_ascii_lowercase(), line) {
+        if let Some(other) = lines.insert(name.to_lowercase(), line) {
             return fault(line, 1, format!("`{name}` stands in line {other} already"));
         }
         if accounts.len() == ROWS_MAX {

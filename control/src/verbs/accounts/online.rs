@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 use densebots_engine::plan::Tls;
 use densebots_engine::{Arrival, Backoff, Command, Endpoint, Load, Plan, Report, Run, Snapshot};
+use densebots_scenarios::Builtin;
 use densebots_scenarios::register::{self, Purpose, Tally};
-use densebots_scenarios::{BeginError, Builtin};
 
 use super::Population;
 use crate::args::OnlineFlags;
@@ -76,7 +76,7 @@ pub(super) fn settle(
     let signals = Signals::watch()?;
     let login = logins();
     let service = Service::of(from_ref(&wanted.target), &flags.via, wanted.flag, login)?;
-    let Aimed { settings, endpoints, way, mut tls, here } =
+    let Aimed { settings, endpoints, way, tls, here } =
         meant::aim(login, &service, &flags.allow, &flags.secure, &flags.set.set)?;
     for (name, flag) in WHOSE {
         let usual = login.parameters.iter().find(|own| own.name == name);
@@ -85,6 +85,11 @@ pub(super) fn settle(
         }
     }
     let rate = flags.rate.unwrap_or(RATE);
+    let at = endpoints.first().map_or_else(String::new, |endpoint| endpoint.name.clone());
+    let mut plan = plan(population, rate, endpoints, tls, here);
+    plan.check().map_err(|error| usage(error.to_string()))?;
+    let ready = register::prepare(wanted.purpose, population.accounts.clone(), &settings, &plan)
+        .map_err(|error| meant::fault_of_setting(&error))?;
     let paint = Paint::on(&io::stderr());
     if !flags.quiet {
         let doing = match wanted.purpose {
@@ -92,19 +97,11 @@ pub(super) fn settle(
             Purpose::Remove => "removing",
         };
         let what = several(population.count.into(), "account");
-        let at = endpoints.first().map_or("", |endpoint| endpoint.name.as_str());
-        let told = secure::told(way, tls.as_ref());
+        let told = secure::told(way, plan.tls.as_ref());
         say(&paint.strong(&format!("{doing} {what} at {at}, {}; {told}", per_second(rate))));
     }
-    let key_log = KeyLog::of(&flags.secure, tls.as_mut())?;
-    let plan = plan(population, rate, endpoints, tls, here);
-    plan.check().map_err(|error| usage(error.to_string()))?;
-    let accounts = population.accounts.clone();
-    let run = register::begin(wanted.purpose, accounts, &settings, plan);
-    let run = run.map_err(|error| match error {
-        BeginError::Setting(error) => usage(format!("--set: {error}")),
-        BeginError::Start(error) => error.into(),
-    })?;
+    let key_log = KeyLog::of(&flags.secure, plan.tls.as_mut())?;
+    let run = ready.start(plan, None)?;
     let asked = follow(&run, &signals, population.count, flags.quiet);
     let report = run.finish();
     if let Some(why) = key_log.and_then(KeyLog::close) {
@@ -211,9 +208,10 @@ fn summary(report: &Report, purpose: Purpose, count: u32, paint: Paint) -> Strin
         row(
             "lost",
             format!(
-                "{count} {}: {condition}, by the {}, such as bot {example}",
+                "{count} {}: {condition}, by the {}, such as bot {example}{}",
                 cause.name(),
-                cause.blame()
+                cause.blame(),
+                secure::remedy(condition),
             ),
         );
         if condition == GONE_OR_ANOTHER && purpose == Purpose::Remove {
