@@ -39,9 +39,6 @@ pub(crate) struct ServeFlags {
     /// Who may log in, a list in CSV, its first line name,password (everybody unless given)
     #[arg(long, value_name = "FILE.csv")]
     pub accounts: Option<PathBuf>,
-    /// Faults on purpose.
-    #[command(flatten)]
-    pub meddling: MeddlingFlags,
     /// Say nothing but the addresses
     #[arg(long, short)]
     pub quiet: bool,
@@ -51,6 +48,9 @@ pub(crate) struct ServeFlags {
     /// A descriptor table a shard.
     #[arg(long, hide = true)]
     pub split_tables: bool,
+    /// Faults on purpose.
+    #[command(flatten)]
+    pub meddling: MeddlingFlags,
 }
 
 /// Flags of `serve xmpp` for what it does wrong, so that whoever claims to notice can show it.
