@@ -236,6 +236,12 @@ fn what_tls_needs_is_named_with_its_flag_and_file() {
         &["--ca-file", "none", "No such"],
     );
     fault(&format!("{at} --tls --ca-file {empty}"), &["--ca-file", "empty.pem", "PEM"]);
+    let text = shown(&file("text.pem", "no certificate"));
+    let broken = "-----BEGIN CERTIFICATE-----\naGk=\n-----END CERTIFICATE-----\n";
+    let broken = shown(&file("broken.pem", broken));
+    for (path, name) in [(&text, "text.pem: "), (&broken, "broken.pem: ")] {
+        fault(&format!("{at} --tls --ca-file {path}"), &["--ca-file", name, "give certificates"]);
+    }
     fault(
         &format!("{at} --tls --insecure --client-cert {no_key}"),
         &["--client-cert", "private key"],
