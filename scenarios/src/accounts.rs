@@ -210,7 +210,7 @@ impl Accounts {
 
 /// Whether a name can be the local part of an address as it is (RFC 7622, section 3.3.1): what a
 /// server would change (SASLprep, RFC 4013) or refuse is a fault here, before the start.
-fn check_name(name: &str) -> Result<(), &'static str> {
+pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
     if name.len() > FIELD_BYTES_MAX {
         return Err("the name is longer than 1,023 bytes");
     }

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use densebots_engine::{BotId, Ctx, Link, Op, Plan, Scenario};
+use densebots_protocols::xmpp::sasl::prepared;
 use densebots_protocols::xmpp::{
     Account, Event, Identity, Kind, Management, Phase, Resumption, Service, Stanza, Xmpp,
 };
@@ -112,6 +113,9 @@ pub(crate) fn ops<const N: usize>(own: [&'static str; N]) -> Vec<&'static str> {
     OPS.into_iter().chain(own).collect()
 }
 
+/// Bytes that resources begin with: 1,023 they can have (RFC 7622, section 3.4), the id takes 11.
+const MARK_BYTES_MAX: usize = 1012;
+
 /// What all bots share of their logins.
 pub struct Chat {
     service: Arc<Service>,
@@ -201,7 +205,8 @@ impl Chat {
             muc,
             mark: match settings.text("resource") {
                 "" => format!("run{:x}", plan.ledger.run),
-                mark => mark.to_owned(),
+                mark if mark.len() <= MARK_BYTES_MAX && prepared(mark).is_ok() => mark.to_owned(),
+                _ => return Err(settings.fault("resource", "text that a resource can begin with")),
             },
         })
     }

@@ -80,7 +80,7 @@ fn parameters_and_their_files_are_read_before_anything_starts() {
         ],
         &[
             ("run xmpp-idle --set accounts=@/one-column.csv", &["`accounts`", "one-column.csv:1:"]),
-            ("run xmpp-idle --set accounts=@/one.csv --conns 3", &["`accounts`", "2 are missing"]),
+            ("run xmpp-idle --set accounts=@/one.csv --conns 3", &["`accounts`", "bot 2 has none"]),
             ("run xmpp-idle --set accounts=@/none", &["--set", "`accounts`", "none"]),
             ("run xmpp-idle --set password-file=@/none", &["`password-file`", "No such file"]),
             ("--set password-file=@/empty", &["`password-file`", "empty:1: the password is empty"]),
@@ -95,6 +95,8 @@ fn parameters_and_their_files_are_read_before_anything_starts() {
             ("--set room-names=one", &["`room-names`", "{id}"]),
             ("--set names=bot", &["`names`", "{id}"]),
             ("--set domain=a/b", &["`domain`", "a/b"]),
+            ("--set room-names=a/b{id}", &["`room-names`", "a/b{id}", "a name has"]),
+            ("--set resource=a\u{7}b", &["`resource`", "resource can begin with"]),
             ("--set muc=a<b", &["`muc`", "a<b"]),
             ("--set muc=a/b", &["`muc`", "a/b"]),
             ("--set mechanism=GUESS", &["`mechanism`", "PLAIN"]),

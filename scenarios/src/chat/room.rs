@@ -5,6 +5,7 @@ use std::time::Duration;
 use densebots_engine::GroupId;
 
 use super::Chat;
+use crate::accounts::check_name;
 use crate::{SettingError, Settings};
 
 /// Most rooms of a run: each has a name that is kept.
@@ -28,6 +29,8 @@ impl Chat {
         if count > 1 && !names.has_id() {
             return Err(settings.fault("room-names", "a pattern with {id}"));
         }
+        check_name(&names.fill(u32::MAX))
+            .map_err(|why| settings.wrong("room-names", why.to_owned()))?;
         let room = |nth| {
             let address = format!("{}@{}", names.fill(nth), self.muc).to_lowercase();
             Room { group: GroupId::named(&address), address: address.into() }
