@@ -198,8 +198,8 @@ fn lines(login: bool, line: usize) -> Probe {
     Probe { framing: Framing::lines(LINE_MAX), login, line }
 }
 
-/// All bots fail for one cause alone: each tries once and again three times.
-fn fails(manner: Manner, probe: Probe, cause: Cause, condition: &str, online: bool) -> Report {
+/// All bots fail for one cause alone before they are online: each tries once and again three times.
+fn fails(manner: Manner, probe: Probe, cause: Cause, condition: &str) -> Report {
     let report = Case::new(manner, probe, |_, _| {}).play(20);
     let losses: Vec<_> = report
         .total
@@ -207,7 +207,7 @@ fn fails(manner: Manner, probe: Probe, cause: Cause, condition: &str, online: bo
         .iter()
         .map(|loss| (loss.lost.cause, loss.lost.condition, loss.lost.online, loss.count))
         .collect();
-    assert_eq!(losses, [(cause, condition, online, 4 * u64::from(BOTS))], "{manner:?}");
+    assert_eq!(losses, [(cause, condition, false, 4 * u64::from(BOTS))], "{manner:?}");
     assert_eq!(report.total.population.failed, u64::from(BOTS), "{manner:?}");
     report
 }
@@ -215,21 +215,19 @@ fn fails(manner: Manner, probe: Probe, cause: Cause, condition: &str, online: bo
 #[test]
 fn a_target_that_says_nothing_times_out() {
     let why = "connected but never ready";
-    fails(Manner::Silent, lines(true, 0), Cause::Timeout, why, true);
+    fails(Manner::Silent, lines(true, 0), Cause::Timeout, why);
 }
 
 #[test]
 fn a_target_that_closes_at_once_has_closed() {
     let why = "the peer ended the stream";
-    fails(Manner::CloseAtOnce, lines(true, 0), Cause::Closed, why, true);
+    fails(Manner::CloseAtOnce, lines(true, 0), Cause::Closed, why);
 }
 
 #[test]
 fn a_reset_is_a_reset_at_every_step() {
     for manner in [Manner::ResetAtOnce, Manner::ResetWhenTold, Manner::ResetInMidLine] {
-        // A reset that comes as soon as the connect ended is a connect that failed.
-        let online = manner != Manner::ResetAtOnce;
-        fails(manner, lines(true, 0), Cause::Reset, "connection reset", online);
+        fails(manner, lines(true, 0), Cause::Reset, "connection reset");
     }
 }
 
@@ -237,13 +235,13 @@ fn a_reset_is_a_reset_at_every_step() {
 fn garbage_is_a_violation() {
     let header = Header { width: Width::Two, order: ByteOrder::Big, counts_itself: false };
     let probe = Probe { framing: Framing::packets(header, LINE_MAX), login: true, line: 0 };
-    fails(Manner::Garbage, probe, Cause::Violation, "a packet over the limit", true);
+    fails(Manner::Garbage, probe, Cause::Violation, "a packet over the limit");
 }
 
 #[test]
 fn an_endless_line_is_a_violation_after_a_bounded_number_of_bytes() {
     let why = "a line over the limit";
-    let report = fails(Manner::EndlessLine, lines(true, 0), Cause::Violation, why, true);
+    let report = fails(Manner::EndlessLine, lines(true, 0), Cause::Violation, why);
     let most = 4 * u64::from(BOTS) * 128 * 1024;
     assert!(report.total.received <= most, "{} bytes were read", report.total.received);
 }
