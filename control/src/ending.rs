@@ -3,8 +3,6 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use densebots_scenarios::BeginError;
-
 /// How a verb ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -25,11 +23,9 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// Of a verb that could not do its work. A scenario reads files (such as accounts) as it
-    /// begins: what is wrong with them is the user's fault as well.
+    /// Of a verb that could not do its work.
     pub(crate) fn of(error: &anyhow::Error) -> Ending {
-        let setting = matches!(error.downcast_ref::<BeginError>(), Some(BeginError::Setting(_)));
-        if setting || error.is::<Usage>() { Ending::Usage } else { Ending::Unexpected }
+        if error.is::<Usage>() { Ending::Usage } else { Ending::Unexpected }
     }
 
     /// The exit code.

@@ -115,7 +115,7 @@ impl<'a> Scope<'a> {
         }
         match prefix(&tag[..name])? {
             Some(prefix) if self.namespace(prefix).is_none() => Err(UNBOUND),
-            _ => self.distinct(),
+            _ => self.attributes(),
         }
     }
 
@@ -152,11 +152,8 @@ impl<'a> Scope<'a> {
 
     /// Whether all attributes have a namespace or need none, and no two are the same: neither as
     /// they are written nor in their namespaces (Namespaces in XML 1.0 section 6.3).
-    fn distinct(&mut self) -> Result<(), Violation> {
-        self.keys.sort_unstable();
-        if self.keys.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(DOUBLED);
-        }
+    fn attributes(&mut self) -> Result<(), Violation> {
+        distinct(&mut self.keys)?;
         let mut names = Vec::new();
         for key in &self.keys {
             // No other prefix may mean what these two mean.
@@ -166,9 +163,14 @@ impl<'a> Scope<'a> {
                 names.push((self.namespace(prefix).ok_or(UNBOUND)?, local));
             }
         }
-        names.sort_unstable();
-        if names.windows(2).any(|pair| pair[0] == pair[1]) { Err(DOUBLED) } else { Ok(()) }
+        distinct(&mut names)
     }
+}
+
+/// Whether no two names are the same; sorts them.
+fn distinct<T: Ord>(names: &mut [T]) -> Result<(), Violation> {
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) { Err(DOUBLED) } else { Ok(()) }
 }
 
 /// The start tag behind the XML declaration, if there is one and it is one.
