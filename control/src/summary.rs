@@ -254,7 +254,7 @@ impl Summary<'_> {
         };
         if figures.attempts_failed > 0 {
             let failed = several(figures.attempts_failed, "attempt");
-            let _ = write!(text, "; {failed} to connect failed");
+            let _ = write!(text, "; {failed} to get online failed");
         }
         lines.push(format!("{}{text}", self.label("lost")));
         let mut losses = self.report.total.losses.clone();
