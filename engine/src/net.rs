@@ -115,6 +115,9 @@ pub struct Ready {
     /// The peer has ended its side, or an error waits. No other event tells of it: whoever stops
     /// at a short read has to read once more.
     pub ended: bool,
+    /// An attempt to connect had succeeded when the event came, so that nobody needs to ask
+    /// [`Net::connected`]. `false` says nothing.
+    pub established: bool,
 }
 
 /// Where to connect to, from where, and how.

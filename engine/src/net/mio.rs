@@ -290,6 +290,11 @@ impl Net for MioNet {
                     readable: event.is_readable() || event.is_read_closed() || event.is_error(),
                     writable: event.is_writable() || event.is_write_closed() || event.is_error(),
                     ended: event.is_read_closed() || event.is_error(),
+                    // A socket on its way is not writable, and one that failed has an error too.
+                    established: event.is_writable()
+                        && !event.is_read_closed()
+                        && !event.is_write_closed()
+                        && !event.is_error(),
                 }),
             }
         }

@@ -70,7 +70,8 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let Some(slot) = self.desk.links.get(link) else { return };
         if slot.state == LinkState::Dialling {
             let Some(conn) = self.conns[key as usize].as_mut() else { return };
-            match self.net.connected(conn) {
+            let connected = if event.established { Ok(true) } else { self.net.connected(conn) };
+            match connected {
                 Ok(true) => self.opened(link),
                 Ok(false) => return,
                 Err(error) => return self.lose(key, Lost::by(&error)),

@@ -124,7 +124,8 @@ fn events_carry_their_tokens_and_directions() {
 
     net.close(dialled, true);
     net.poll(Some(end), &mut ready).unwrap();
-    let both = Ready { token: ACCEPTED, readable: true, writable: true, ended: true };
+    let both =
+        Ready { token: ACCEPTED, readable: true, writable: true, ended: true, established: false };
     assert_eq!(ready, [both], "an end concerns both directions, and what is closed is silent");
 }
 
@@ -136,9 +137,27 @@ fn a_refused_connect_is_an_error_of_connected() {
     deaf.bind(&local(0).into()).unwrap();
     let at = deaf.local_addr().unwrap().as_socket().unwrap();
     let mut dialled = net.connect(&dial(at), DIALLED).unwrap();
+    let (end, mut ready) = (net.now() + PATIENCE, Vec::new());
+    net.poll(Some(end), &mut ready).unwrap();
+    let [event] = ready[..] else { panic!("one event expected: {ready:?}") };
+    assert!(event.writable && event.ended && !event.established, "{event:?}");
     let error = connected(&mut net, &mut dialled).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     net.close(dialled, false);
+}
+
+#[test]
+fn the_event_of_a_connect_that_succeeded_says_so() {
+    let mut net = net();
+    let (listener, at) = net.listen(local(0), LISTENER).unwrap();
+    let dialled = net.connect(&dial(at), DIALLED).unwrap();
+    let (end, mut ready) = (net.now() + PATIENCE, Vec::new());
+    while !ready.iter().any(|event: &Ready| event.token == DIALLED) {
+        assert!(net.poll(Some(end), &mut ready).unwrap() < end, "nothing happened for too long");
+    }
+    assert!(ready.iter().all(|event| event.established == (event.token == DIALLED)), "{ready:?}");
+    net.close(dialled, true);
+    net.unlisten(listener);
 }
 
 #[test]

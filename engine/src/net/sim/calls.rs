@@ -335,13 +335,16 @@ impl World {
                 let Edge { readable, writable, .. } = std::mem::take(&mut end.edge);
                 let token = end.token.filter(|_| end.open)?;
                 let ended = pair.pipes[1 - place.side].end_arrived || end.dead;
-                Some(Ready { token, readable, writable, ended })
+                let sound = end.stage == Stage::Open && end.error.is_none() && !end.dead;
+                let established = writable && sound;
+                Some(Ready { token, readable, writable, ended, established })
             }
             Source::Listener(id) => {
                 let listening = self.listeners.get_mut(&id)?;
                 listening.queued = false;
                 let token = listening.token;
-                Some(Ready { token, readable: true, writable: false, ended: false })
+                let (readable, writable) = (true, false);
+                Some(Ready { token, readable, writable, ended: false, established: false })
             }
         }
     }
@@ -351,7 +354,7 @@ impl World {
         let token = tokens[self.dice.below(tokens.len() as u64) as usize];
         let (readable, writable) = (self.dice.chance(0.5), self.dice.chance(0.5));
         self.note(Word::Spurious, Place { pair: net as u64, side: 0 }, token.0);
-        Ready { token, readable, writable, ended: false }
+        Ready { token, readable, writable, ended: false, established: false }
     }
 
     pub(super) fn wake(&mut self, net: usize) {

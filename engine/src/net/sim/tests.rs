@@ -31,6 +31,11 @@ fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
+/// An event that does not say whether a connection is up.
+fn event(token: Token, readable: bool, writable: bool, ended: bool) -> Ready {
+    Ready { token, readable, writable, ended, established: false }
+}
+
 fn events(net: &mut SimNet) -> Vec<Ready> {
     let mut ready = Vec::new();
     net.poll(None, &mut ready).expect("a simulated poll cannot fail");
@@ -83,7 +88,7 @@ fn the_end_that_came_with_bytes_has_no_event_of_its_own() {
     let mut into = [0; 9];
     assert_eq!(kind(link.theirs.read(&mut link.far, &mut into)), ErrorKind::WouldBlock);
     settle(&link.world);
-    let last = Ready { token: FAR, readable: true, writable: false, ended: true };
+    let last = event(FAR, true, false, true);
     assert_eq!(events(&mut link.theirs), [last]);
     assert_eq!(events(&mut link.theirs), [], "an edge is told once");
     assert_eq!(link.theirs.read(&mut link.far, &mut into).expect("bytes"), 3);
@@ -109,10 +114,7 @@ fn a_reset_drops_what_was_not_read_and_is_told_once() {
     let (world, mut theirs, mut far) = (link.world.clone(), link.theirs, link.far);
     link.ours.close(link.near, true);
     settle(&world);
-    assert_eq!(
-        events(&mut theirs),
-        [Ready { token: FAR, readable: true, writable: true, ended: true }]
-    );
+    assert_eq!(events(&mut theirs), [event(FAR, true, true, true)]);
     assert_eq!(kind(theirs.read(&mut far, &mut [0; 9])), ErrorKind::ConnectionReset);
     assert_eq!(theirs.read(&mut far, &mut [0; 9]).expect("nothing more"), 0);
     assert_eq!(kind(theirs.write(&mut far, b"x")), ErrorKind::BrokenPipe);
@@ -171,8 +173,8 @@ fn a_slow_reader_fills_both_buffers_and_room_is_told() {
     assert_eq!(events(&mut link.ours), [], "no room, no event");
     assert_eq!(link.theirs.read(&mut link.far, &mut [0; 3]).expect("bytes"), 3);
     settle(&link.world);
-    let writable = Ready { token: NEAR, readable: false, writable: true, ended: false };
-    assert_eq!(events(&mut link.ours), [writable]);
+    let writable = event(NEAR, false, true, false);
+    assert_eq!(events(&mut link.ours), [Ready { established: true, ..writable }]);
     assert_eq!(link.ours.write(&mut link.near, &[b'x'; 8]).expect("room for three"), 3);
     link.end();
 }
@@ -187,10 +189,7 @@ fn nobody_listens_so_the_connect_is_refused_after_a_round_trip() {
     assert!(!net.connected(&mut conn).expect("still connecting"));
     assert_eq!(world.next_moment(), Some(Time::from_nanos(200_000)));
     world.advance_to(Time::from_nanos(200_000));
-    assert_eq!(
-        events(&mut net),
-        [Ready { token: NEAR, readable: true, writable: true, ended: false }]
-    );
+    assert_eq!(events(&mut net), [event(NEAR, true, true, false)]);
     assert_eq!(kind(net.connected(&mut conn)), ErrorKind::ConnectionRefused);
     assert_eq!(world.blame_of(0, NEAR).expect("blame").cause, Cause::NobodyListens);
     net.close(conn, false);
