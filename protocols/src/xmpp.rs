@@ -51,6 +51,7 @@ mod units;
 
 pub use account::{Account, Identity, Management, STANZA_MAX, Service, Tls};
 pub use conditions::{Remedy, SaslCondition, StanzaCondition, StreamCondition};
+pub use login::KnownFeatures;
 pub use managed::Resumption;
 pub use send::{History, Subscription};
 pub use stanza::{

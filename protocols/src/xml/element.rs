@@ -79,9 +79,9 @@ impl<'a> Element<'a> {
         if tag_end(tag) != Some(tag.len()) {
             return Err(MALFORMED);
         }
-        let element = Self::cut(tag, tag, length(tag)?).bound("")?;
-        verify::header(tag, element.name as usize)?;
-        Ok(element)
+        let element = Self::cut(tag, tag, length(tag)?);
+        let (namespace, default) = verify::header(tag, element.name as usize)?;
+        Ok(Self { namespace, default, ..element })
     }
 
     /// An element within another, whose default namespace it inherits.

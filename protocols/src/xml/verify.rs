@@ -65,10 +65,15 @@ pub(super) fn element(source: &str) -> Result<(), Violation> {
     }
 }
 
-/// Verifies the header of a stream: a start tag whose end comes much later.
-pub(super) fn header(tag: &str, name: usize) -> Result<(), Violation> {
+/// Verifies the header of a stream: a start tag whose end comes much later. The namespaces of it
+/// and of what has no prefix within.
+pub(super) fn header(tag: &str, name: usize) -> Result<(&str, &str), Violation> {
     // Here nothing is bound yet: the header itself declares `stream`.
-    Scope { stream: None, ..Scope::default() }.enter(&tag[1..tag.len() - 1], name)
+    let mut scope = Scope { stream: None, ..Scope::default() };
+    scope.enter(&tag[1..tag.len() - 1], name)?;
+    let own = split(&tag[1..=name]).0;
+    let namespace = own.map_or(Some(scope.default), |prefix| scope.namespace(prefix));
+    Ok((namespace.ok_or(UNBOUND)?, scope.default))
 }
 
 /// What prefixes mean where the reader stands.
@@ -77,6 +82,9 @@ struct Scope<'a> {
     level: u16,
     /// What the stream's header binds `stream` to.
     stream: Option<&'static str>,
+    /// What the last tag that declared one declared as the namespace of what has no prefix. Only
+    /// the header of a stream, a single tag, asks for it.
+    default: &'a str,
     /// Prefixes that open elements declare; most stanzas have none.
     bindings: Vec<Binding<'a>>,
     /// The attributes of the tag that is being read.
@@ -91,7 +99,8 @@ struct Binding<'a> {
 
 impl Default for Scope<'_> {
     fn default() -> Self {
-        Scope { level: 0, stream: Some(STREAMS), bindings: Vec::new(), keys: Vec::new() }
+        let (bindings, keys) = (Vec::new(), Vec::new());
+        Scope { level: 0, stream: Some(STREAMS), default: "", bindings, keys }
     }
 }
 
@@ -108,8 +117,10 @@ impl<'a> Scope<'a> {
                 return Err(MALFORMED_TAG);
             }
             self::value(value)?;
-            if prefix(key)? == Some("xmlns") {
-                self.bind(split(key).1, value)?;
+            match prefix(key)? {
+                Some("xmlns") => self.bind(split(key).1, value)?,
+                None if key == "xmlns" => self.default = value,
+                _ => {}
             }
             self.keys.push(key);
         }
@@ -140,7 +151,7 @@ impl<'a> Scope<'a> {
         Ok(())
     }
 
-    fn namespace(&self, prefix: &str) -> Option<&str> {
+    fn namespace(&self, prefix: &str) -> Option<&'a str> {
         let bound = self.bindings.iter().rfind(|binding| binding.prefix == prefix);
         match (bound, prefix) {
             (Some(binding), _) => Some(binding.namespace),

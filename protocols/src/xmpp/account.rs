@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::login::KnownFeatures;
 use super::sasl::{Choice, Credentials, Unprepared};
 
 /// The longest stanza unless told otherwise. What servers send to rooms and rosters of a test
@@ -23,6 +24,8 @@ pub struct Service {
     pub stanza_max: u32,
     /// The language of the bots (RFC 6120 section 4.7.4).
     pub language: Box<str>,
+    /// What it has said to all of them; nothing at first.
+    pub known: KnownFeatures,
 }
 
 impl Service {
@@ -35,6 +38,7 @@ impl Service {
             management: Management::Off,
             stanza_max: STANZA_MAX,
             language: "en".into(),
+            known: KnownFeatures::default(),
         }
     }
 }

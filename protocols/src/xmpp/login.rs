@@ -18,6 +18,7 @@ mod bind;
 mod features;
 
 use features::Features;
+pub use features::KnownFeatures;
 
 const NO_STREAM: Violation =
     Violation { rule: "something that is no XMPP stream (invalid-namespace)" };
@@ -46,8 +47,6 @@ pub(super) enum Move<'a> {
         address: Option<Cow<'a, str>>,
         managed: Option<Box<Managed>>,
     },
-    /// It is none of the login.
-    NotMine,
 }
 
 /// All that only a login needs, in one box that goes when the login is over.
@@ -197,22 +196,37 @@ impl Login {
         Ok(())
     }
 
-    /// A whole element that is no stream error.
+    /// A whole element, not read yet, if it is one that the service has said before.
+    pub(super) fn known<'a>(
+        &mut self,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<Result<Move<'a>, Violation>> {
+        let Wait::Features = self.wait else { return None };
+        let features = self.service.known.find(bytes)?;
+        Some(self.features(&features, out))
+    }
+
+    /// A whole element that is no stream error; `None` if it is none of the login.
     pub(super) fn stanza<'a>(
         &mut self,
-        element: Element<'a>,
+        element: &Element<'a>,
         out: &mut Vec<u8>,
-    ) -> Result<Move<'a>, Violation> {
-        match self.wait {
-            Wait::Features if element.is("features", STREAMS) => self.features(&element, out),
+    ) -> Result<Option<Move<'a>>, Violation> {
+        let next = match self.wait {
+            Wait::Features if element.is("features", STREAMS) => {
+                let features = Features::of(element);
+                self.service.known.keep(element, features);
+                self.features(&features, out)
+            }
             Wait::Features => Err(NO_FEATURES),
             Wait::Proceed if element.is("proceed", namespace::TLS) => Ok(Move::StartTls),
             Wait::Proceed if element.is("failure", namespace::TLS) => Err(TLS_FAILED),
-            Wait::Sasl(_) if element.namespace() == namespace::SASL => self.sasl(&element, out),
-            Wait::Registration => self.registered(&element),
+            Wait::Sasl(_) if element.namespace() == namespace::SASL => self.sasl(element, out),
+            Wait::Registration => self.registered(element),
             Wait::Resumed if element.is("resumed", namespace::MANAGEMENT) => {
                 let resumption = self.resumption.as_mut().ok_or(OUT_OF_TURN)?;
-                let managed = Managed::resumed(resumption, &element);
+                let managed = Managed::resumed(resumption, element);
                 self.miscounted = managed.is_err();
                 let managed = managed?;
                 Ok(Move::Online { address: None, managed: Some(Box::new(managed)) })
@@ -221,27 +235,27 @@ impl Login {
                 self.resumption = None;
                 Ok(self.bind(out))
             }
-            Wait::Bound => self.bound(&element, out),
-            Wait::Session if bind::answers(&element, "session") => self.granted(&element, out),
+            Wait::Bound => self.bound(element, out),
+            Wait::Session if bind::answers(element, "session") => self.granted(element, out),
             Wait::Enabled if element.is("enabled", namespace::MANAGEMENT) => {
-                let managed = Managed::enabled(&element);
+                let managed = Managed::enabled(element);
                 Ok(self.online(Some(Box::new(managed))))
             }
             Wait::Enabled if element.is("failed", namespace::MANAGEMENT) => Ok(self.online(None)),
-            Wait::Session | Wait::Enabled => Ok(Move::NotMine),
+            Wait::Session | Wait::Enabled => return Ok(None),
             _ => Err(OUT_OF_TURN),
-        }
+        };
+        next.map(Some)
     }
 
     /// The features of a stream (RFC 6120 section 4.3.2).
     fn features<'a>(
         &mut self,
-        features: &Element<'a>,
+        features: &Features,
         out: &mut Vec<u8>,
     ) -> Result<Move<'a>, Violation> {
-        let features = Features::of(features);
         if self.authenticated {
-            return self.after_login(&features, out);
+            return self.after_login(features, out);
         }
         if !self.stream.encrypted {
             match (self.service.tls, features.starttls) {

@@ -1,4 +1,5 @@
 mod faults;
+mod known;
 mod managed;
 mod online;
 mod transcripts;

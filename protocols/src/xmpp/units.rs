@@ -41,19 +41,23 @@ impl Xmpp {
                 self.count();
                 Ok(Step::Quiet(used))
             }
-            _ => {
+            (_, state) => {
+                if let State::Login(login) = state
+                    && let Some(next) = login.known(bytes, out)
+                {
+                    return self.go(next?, input, used, out);
+                }
                 let element = Element::parse(bytes, namespace::STANZAS)?;
                 if element.is("error", STREAMS) {
                     return Ok(self.stream_error(element, used, out));
                 }
-                match &mut self.state {
-                    State::Login(login) => {
-                        element.verify()?;
-                        let next = login.stanza(element, out)?;
-                        self.go(next, element, input, used, out)
+                if let State::Login(login) = &mut self.state {
+                    element.verify()?;
+                    if let Some(next) = login.stanza(&element, out)? {
+                        return self.go(next, input, used, out);
                     }
-                    _ => self.stanza(element, used, out),
                 }
+                self.stanza(element, used, out)
             }
         }
     }
@@ -62,7 +66,6 @@ impl Xmpp {
     fn go<'a>(
         &mut self,
         next: Move<'a>,
-        element: Element<'a>,
         input: &'a [u8],
         used: usize,
         out: &mut Vec<u8>,
@@ -97,7 +100,6 @@ impl Xmpp {
                 };
                 Step::Event(used, Event::Online { address })
             }
-            Move::NotMine => self.stanza(element, used, out)?,
         })
     }
 
