@@ -162,7 +162,7 @@ pub(crate) fn bytes_per_bot(tls: Option<&Tls>) -> u64 {
     let Some(tls) = tls else { return 0 };
     let kept = match tls.tier {
         Tier::Dense => 128,
-        Tier::Kept => 4_300,
+        Tier::Kept => 3_400,
     };
     kept + if tls.resume == Resume::PerBot { 900 } else { 0 }
 }

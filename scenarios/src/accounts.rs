@@ -58,7 +58,8 @@ pub struct RowError {
 /// A list is too short for the bots of a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{have} accounts for the bots {first} to {last}: bot {} has none, each row belongs to one id",
+    "{have} account{} for the bots {first} to {last}: bot {} has none, each row belongs to one id",
+    if *have == 1 { "" } else { "s" },
     first.max(&(have + 1))
 )]
 pub struct TooFew {

@@ -69,6 +69,9 @@ fn each_account_of_a_list_is_used_once() {
         let wanted = format!("2 accounts for the bots {first} to {last}: bot {none} has none");
         assert!(few.starts_with(&wanted), "{few}");
     }
+    let one = list("name,password\njosé,größer\n").expect("a good list").suffice(1, 2);
+    let few = one.expect_err("there is one").to_string();
+    assert!(few.starts_with("1 account for the bots 1 to 2: bot 2 has none"), "{few}");
 }
 
 #[test]
