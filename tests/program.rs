@@ -23,5 +23,9 @@ mod secure;
 mod servers;
 #[path = "program/stage.rs"]
 mod stage;
+#[path = "program/terminal.rs"]
+mod terminal;
 #[path = "program/usage.rs"]
 mod usage;
+#[path = "program/view.rs"]
+mod view;

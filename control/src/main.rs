@@ -17,6 +17,7 @@ mod allow;
 mod args;
 mod clock;
 mod ending;
+mod fold;
 mod meant;
 mod names;
 mod paint;

@@ -10,19 +10,26 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+/// The program itself.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_densebots");
 /// No run of these tests takes longer; one that does is killed, and the test fails.
 const LONGEST: Duration = Duration::from_secs(100);
 
 /// The program, with nothing of this environment that it would listen to.
 pub(crate) fn program(words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_densebots"));
+    let mut command = Command::new(PROGRAM);
     command.args(words.split_whitespace());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    unheard(&mut command);
+    command
+}
+
+/// Takes out of the environment what the program would listen to.
+pub(crate) fn unheard(command: &mut Command) {
     let own = std::env::vars_os().map(|(name, _)| name);
     for name in own.filter(|name| name.to_string_lossy().starts_with("DENSEBOTS_")) {
         command.env_remove(name);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
 }
 
 /// `serve`, for as long as the test runs.

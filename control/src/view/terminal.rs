@@ -81,3 +81,62 @@ pub(crate) fn size() -> (usize, usize) {
         _ => (80, 24),
     }
 }
+
+/// How wide a line on standard error may be: a file takes any.
+pub(crate) fn columns() -> usize {
+    if io::stderr().is_terminal() { size().0 } else { usize::MAX }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::thread;
+
+    use pty_process::blocking;
+
+    use super::*;
+
+    /// Set for the process that panics: this test once more, on a terminal of its own.
+    const PANICS: &str = "TEST_PANICS_ON_ITS_TERMINAL";
+    /// The modes before and after. The shell outlives the test: with the end of its session a
+    /// terminal gets its first modes back, whoever has changed them.
+    const SHELL: &str = r#"stty -g; "$0" "$@"; echo; stty -g"#;
+
+    #[test]
+    fn a_panic_of_any_thread_gives_the_terminal_back() {
+        if std::env::var_os(PANICS).is_some() {
+            return panic_while_listening();
+        }
+        let (mut terminal, shown) = blocking::open().expect("a terminal");
+        let mut command = Command::new("sh");
+        let own = std::env::current_exe().expect("this test has a path");
+        let name = concat!(module_path!(), "::a_panic_of_any_thread_gives_the_terminal_back");
+        let name = name.split_once("::").map_or(name, |(_, name)| name);
+        command.args(["-c", SHELL]).arg(own).args(["--exact", name, "--nocapture"]);
+        let command = blocking::Command::from(command).env(PANICS, "1");
+        let mut shell = command.spawn(shown).expect("the shell starts");
+        let (mut text, mut bytes) = (String::new(), [0; 4096]);
+        // An error is how the other side is told to be closed.
+        while let Ok(length @ 1..) = terminal.read(&mut bytes) {
+            text.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        }
+        shell.wait().expect("it ends");
+        let order = ["\x1b[?25l", "keys are taken", "\x1b[?25h", "no more turns", "all is over"];
+        let places = order.map(|part| text.find(part));
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {text}");
+        let lines: Vec<&str> =
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines.first(), lines.last(), "{text}");
+    }
+
+    fn panic_while_listening() {
+        let keys = Keys::listen().expect("a terminal");
+        let modes = termios::tcgetattr(io::stdin()).expect("it has modes").local_modes;
+        assert!(!modes.intersects(LocalModes::ICANON | LocalModes::ECHO));
+        eprintln!("keys are taken");
+        let shard = thread::spawn(|| panic!("no more turns"));
+        assert!(shard.join().is_err());
+        std::mem::forget(keys); // what puts the terminal back is the hook alone
+        eprintln!("all is over");
+    }
+}
