@@ -113,6 +113,9 @@ pub struct BotsReport {
     pub peak_online: u64,
     /// The fewest in the measure window.
     pub min_online: u64,
+    /// When the least share of those that were to be held was online in the measure window: how
+    /// many, of how many. The latter changes if people add or remove bots.
+    pub least_held: (u64, u64),
     /// The time-weighted mean in the measure window.
     pub mean_online: f64,
     /// After the sweep, before the drain.
@@ -167,17 +170,20 @@ impl Report {
     pub fn failures(&self) -> Vec<String> {
         let mut why = Vec::new();
         let bots = &self.bots;
-        let held = if bots.repeating { 0 } else { bots.target };
-        let needed = (held as f64 * POPULATION_SHARE).ceil() as u64;
+        let needed = |target: u64| match bots.repeating {
+            true => 0,
+            false => (target as f64 * POPULATION_SHARE).ceil() as u64,
+        };
+        let (least, held) = bots.least_held;
         if let Some(panic) = &self.panic {
             why.push(format!("bot {} on shard {} panicked", panic.bot, panic.shard));
         }
         if bots.peak_online == 0 {
             why.push("nobody got online".to_owned());
-        } else if bots.peak_online < needed {
+        } else if bots.peak_online < needed(bots.target) {
             why.push(format!("only {} of {} bots got online", bots.peak_online, bots.target));
-        } else if bots.min_online < needed {
-            why.push(format!("the population fell to {} of {}", bots.min_online, bots.target));
+        } else if least < needed(held) {
+            why.push(format!("the population fell to {least} of {held}"));
         }
         if let Some(reason) = &self.ended_by {
             why.push(reason.clone());

@@ -18,6 +18,10 @@ fn row<'a>(lines: &'a [String], label: &str) -> &'a str {
     row
 }
 
+fn row_begins(lines: &[String], part: &str) -> bool {
+    lines.iter().any(|line| line.starts_with(part))
+}
+
 /// The picture is drawn from top to bottom: with its last line it is whole.
 fn whole(lines: &[String]) -> bool {
     lines.last().is_some_and(|line| line.starts_with("keys "))
@@ -56,9 +60,9 @@ fn the_plan_stands_above_a_picture_that_is_drawn_again_in_its_place() {
     assert!(terminal.was_coloured());
     terminal.press("q");
     let end = terminal.ends_with(130);
-    assert!(!end.iter().any(|line| line.starts_with("keys ")), "it is wiped away: {end:?}");
+    assert!(!row_begins(&end, "keys "), "it is wiped away: {end:?}");
     assert!(end.iter().any(|line| line.contains("stopping")), "{end:?}");
-    assert!(end.iter().any(|line| line.starts_with("failed: stopped,")), "{end:?}");
+    assert!(row_begins(&end, "failed: stopped,"), "{end:?}");
 }
 
 #[test]
@@ -82,7 +86,20 @@ fn keys_do_what_they_say() {
     terminal.press("d");
     let end = terminal.ends_with(130);
     assert!(end.iter().any(|line| line.contains("draining; ask again")), "{end:?}");
-    assert!(end.iter().any(|line| line.starts_with("failed: drained before its time")), "{end:?}");
+    assert!(row_begins(&end, "failed: drained before its time"), "{end:?}");
+}
+
+#[test]
+fn a_population_that_keys_change_is_held_all_the_same() {
+    let words = "run echo --conns 20 --for 4s --set pace=100ms";
+    let mut terminal = Terminal::of(words, 60, 120, as_it_is);
+    terminal.until(holding);
+    terminal.press("+");
+    terminal.shows(&["bots ", "online 21 of 21"]);
+    terminal.press("--");
+    terminal.shows(&["bots ", "online 19 of 19"]);
+    let end = terminal.ends_with(0);
+    assert!(row_begins(&end, "bots       target 19   reached 21   in hold: min 19"), "{end:?}");
 }
 
 #[test]
@@ -101,7 +118,7 @@ fn a_run_that_ends_by_itself_leaves_the_terminal_whole() {
     terminal.until(holding);
     assert!(terminal.is_taken());
     let end = terminal.ends_with(0);
-    assert!(end.iter().any(|line| line.starts_with("passed")), "{end:?}");
+    assert!(row_begins(&end, "passed"), "{end:?}");
 }
 
 #[test]

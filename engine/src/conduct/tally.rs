@@ -40,9 +40,23 @@ impl Conductor {
         let share = span.as_secs_f64() / self.report.window.as_secs_f64().max(1e-9);
         bots.mean_online +=
             (online as f64 - bots.mean_online) * if before > 0.0 { share } else { 1.0 };
-        bots.min_online = bots.min_online.min(online);
-        if online < self.target {
+        if self.settled.iter().all(|&settled| settled) {
+            self.held = self.target;
+        }
+        if online < self.held {
             bots.seconds_below_target += span.as_secs_f64();
+        }
+        self.look_at_least(online);
+    }
+
+    /// So many are online in the measure window.
+    pub(super) fn look_at_least(&mut self, online: u64) {
+        let (bots, held) = (&mut self.report.bots, self.held);
+        bots.min_online = bots.min_online.min(online);
+        let (least, of) = bots.least_held;
+        // Compared as shares: people may have changed the target meanwhile.
+        if of == 0 || u128::from(online) * u128::from(of) < u128::from(least) * u128::from(held) {
+            bots.least_held = (online, held);
         }
     }
 
