@@ -177,6 +177,9 @@ impl Summary<'_> {
                 0 if figures.windowed => self.latency(&format!("{name}, outside"), total, figures),
                 _ => self.latency(name, op, figures),
             });
+            let failed = [("failed", op), ("failed outside", total)];
+            let failed = failed.into_iter().find(|(_, op)| op.failed > 0);
+            latencies.rows(failed.map(|(word, op)| failures(&format!("{name}, {word}"), op)));
         }
         lines.push(String::new());
         lines.extend(counts.lines(""));
@@ -343,6 +346,15 @@ impl Summary<'_> {
         let allowed = (limited.window as f64 * LIMITED_SHARE) as u64;
         if limited.seconds <= allowed { text } else { self.paint.doubt(&text) }
     }
+}
+
+/// A row of percentiles of the ops that failed, which are not among the others.
+fn failures(name: &str, op: &OpMeter) -> Vec<String> {
+    let spread = &op.failed_latency;
+    let mut row = vec![name.to_owned()];
+    row.extend([0.5, 0.95, 0.99, 0.999].map(|quantile| optional(carried(spread, quantile))));
+    row.push(micros(spread.max()));
+    row
 }
 
 fn optional(value: Option<u64>) -> String {

@@ -175,6 +175,9 @@ fn op(report: &Report, figures: &Figures<'_>, at: usize) -> OpPart {
         p999_us: carried(&op.latency, 0.999),
         max_us: longest(&op.latency),
         service_p99_us: carried(&op.service, 0.99),
+        failed_p50_us: carried(&op.failed_latency, 0.5),
+        failed_p99_us: carried(&op.failed_latency, 0.99),
+        failed_max_us: longest(&op.failed_latency),
         outside_window: total.begun.saturating_sub(op.begun),
     }
 }

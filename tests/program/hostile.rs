@@ -53,10 +53,15 @@ fn targets_that_close_reset_or_babble_are_named() {
 
 #[test]
 fn wrong_answers_are_failed_ops() {
-    let words = "--conns 20 --set pace=100ms";
-    let (_, report) = against(peer(peers::wrong_lines), words, "");
-    assert!(report["ops"][0]["failed"].as_u64() >= Some(100), "{}", report["ops"]);
-    assert_eq!(report["ops"][0]["ok"], 0);
+    let words = format!("--target line://{} --conns 20", peer(peers::wrong_lines));
+    let (ended, report) = report(&format!("{words} --set pace=100ms --for 1s --drain 1s"));
+    let op = &report["ops"][0];
+    assert!(op["failed"].as_u64() >= Some(100), "{op}");
+    assert_eq!((&op["ok"], &op["p50_us"], &op["max_us"]), (&0.into(), &Value::Null, &Value::Null));
+    let of = |key: &str| op[key].as_u64().unwrap_or_else(|| panic!("no {key}: {op}"));
+    let (p50, p99, max) = (of("failed_p50_us"), of("failed_p99_us"), of("failed_max_us"));
+    assert!(0 < p50 && p50 <= p99 && p99 <= max, "{op}");
+    assert!(ended.out.contains("\necho.ping, failed "), "a row of their own: {}", ended.out);
     assert_eq!(report["verdict"]["passed"], false, "nothing was right");
 }
 

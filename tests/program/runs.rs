@@ -61,6 +61,8 @@ fn a_small_run_passes_and_its_report_has_the_keys_of_the_contract() {
     let op = &report["ops"][0];
     assert!(op["ok"].as_u64() >= Some(100), "{op}");
     assert_eq!(op["p999_us"], Value::Null, "too few samples for it");
+    assert_eq!(op["failed_max_us"], Value::Null, "none failed");
+    assert!(!ended.out.contains("echo.ping, failed"), "{}", ended.out);
     assert!(report["bytes"]["sent"].as_u64() >= Some(64 * 100));
     let series = report["series"].as_array().expect("a list");
     assert!(series.iter().any(|second| second["ops"][0]["latency"].is_string()));

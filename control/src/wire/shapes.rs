@@ -161,6 +161,12 @@ pub(crate) struct OpPart {
     pub max_us: Option<u64>,
     /// 99th percentile from the flush of the bytes; null below 100 samples.
     pub service_p99_us: Option<u64>,
+    /// Median of those that failed, from due; they are not among the others.
+    pub failed_p50_us: Option<u64>,
+    /// 99th percentile of those that failed; null below 100 samples.
+    pub failed_p99_us: Option<u64>,
+    /// The longest of those that failed.
+    pub failed_max_us: Option<u64>,
     /// Begun outside the measure window, while bots arrived or left.
     pub outside_window: u64,
 }
