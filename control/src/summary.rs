@@ -284,10 +284,11 @@ impl Summary<'_> {
         {
             return;
         }
-        let mut table = Table::headed(&["endpoint", "connected", "failed", "lost"]);
-        for (name, count) in self.report.endpoints.iter().zip(counts).take(ENDPOINTS_SHOWN) {
-            let numbers = [count.connected, count.failed, count.lost];
-            table.row(std::iter::once(name.clone()).chain(numbers.map(grouped)).collect());
+        let mut table =
+            Table::headed(&["endpoint", "connected", "online at end", "failed", "lost"]);
+        for (endpoint, count) in self.report.endpoints.iter().zip(counts).take(ENDPOINTS_SHOWN) {
+            let numbers = [count.connected, endpoint.online_at_end, count.failed, count.lost];
+            table.row(std::iter::once(endpoint.name.clone()).chain(numbers.map(grouped)).collect());
         }
         lines.extend(table.lines(""));
         if counts.len() > ENDPOINTS_SHOWN {

@@ -3,8 +3,8 @@
 //! Names are fixed: add to them, do not rename. Percentiles that the number of samples cannot carry
 //! are null, as is everything that does not apply.
 
-use densebots_engine::metrics::Spread;
-use densebots_engine::{Phase, Report};
+use densebots_engine::metrics::{EndpointCount, Spread};
+use densebots_engine::{EndpointReport, Phase, Report};
 
 use crate::summary::figures::{Figures, carried};
 
@@ -183,15 +183,18 @@ fn op(report: &Report, figures: &Figures<'_>, at: usize) -> OpPart {
 }
 
 fn endpoints(report: &Report) -> Vec<EndpointPart> {
-    let named = report.endpoints.iter().zip(&report.total.endpoints);
-    let part = |(name, count): (&String, &densebots_engine::metrics::EndpointCount)| EndpointPart {
-        name: name.clone(),
+    let counted = report.endpoints.iter().zip(&report.total.endpoints);
+    let part = |(endpoint, count): (&EndpointReport, &EndpointCount)| EndpointPart {
+        name: endpoint.name.clone(),
         connected: count.connected,
         failed: count.failed,
         lost: count.lost,
         open: count.open,
+        online: count.online,
+        peak_online: endpoint.peak_online,
+        online_at_end: endpoint.online_at_end,
     };
-    named.map(part).collect()
+    counted.map(part).collect()
 }
 
 fn generator(heading: &Heading, report: &Report, figures: &Figures<'_>) -> GeneratorPart {

@@ -83,7 +83,6 @@ pub(crate) struct Conductor {
 impl Conductor {
     pub(crate) fn new(plan: Arc<Plan>, names: Names, shards: usize) -> Conductor {
         let cohort = plan.load.cohort(plan.first_id);
-        let endpoints = plan.endpoints.iter().map(|e| e.name.clone()).collect();
         // Made, not cloned: all memory that they will need belongs to the base.
         let meter = || Meter::new(&names, plan.endpoints.len());
         let (total, measured, second) = (meter(), meter(), meter());
@@ -114,7 +113,7 @@ impl Conductor {
                 split_tables: plan.split_tables,
                 ..Generator::default()
             },
-            endpoints,
+            endpoints: tally::endpoints(&plan),
         };
         Conductor {
             shards,

@@ -85,7 +85,18 @@ pub struct Report {
     /// The generator itself.
     pub generator: Generator,
     /// By endpoint, in the plan's order.
-    pub endpoints: Vec<String>,
+    pub endpoints: Vec<EndpointReport>,
+}
+
+/// One endpoint of a run: what the counts of its seconds do not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointReport {
+    /// As the plan names it.
+    pub name: String,
+    /// The most connections of bots online there, at the end of a second.
+    pub peak_online: u64,
+    /// After the sweep, before the drain.
+    pub online_at_end: u64,
 }
 
 /// A callback that panicked.

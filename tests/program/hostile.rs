@@ -83,6 +83,32 @@ fn a_target_that_never_reads_is_named() {
 }
 
 #[test]
+fn bots_are_counted_at_the_endpoint_where_they_are() {
+    let (mut first, second) = (Mortal::born(), Mortal::born());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("report.json");
+    let targets = format!("line://{},line://{}", first.address, second.address);
+    let words = "--conns 20 --for 5s --retry-first 100ms --give-up 0 --set pace=200ms";
+    let mut command = program(&format!("{words} --target {targets}"));
+    command.arg("--report").arg(&path);
+    let mut running = Running::of(command);
+    running.until(|line| line.contains(" hold ") && line.contains("online 20 "));
+    first.dies();
+    let ended = running.end();
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(path).expect("written")).expect("JSON");
+    let of = |at: usize| &report["endpoints"][at];
+    let [before, after] = [0, 1].map(|at| of(at)["peak_online"].as_u64().unwrap_or_default());
+    assert_eq!((before, after), (10, 20), "{}", report["endpoints"]);
+    assert_eq!((&of(0)["online_at_end"], &of(1)["online_at_end"]), (&0.into(), &20.into()));
+    assert_eq!((&of(0)["lost"], &of(1)["lost"]), (&10.into(), &0.into()));
+    assert_eq!((&of(0)["online"], &of(1)["online"]), (&0.into(), &0.into()), "all have left");
+    let mut rows = ended.out.lines().skip_while(|line| !line.starts_with("endpoint "));
+    let words = |line: Option<&str>| line.unwrap_or("").split_whitespace().count();
+    assert_eq!((words(rows.next()), words(rows.next())), (7, 5), "{}", ended.out);
+}
+
+#[test]
 fn a_target_that_goes_and_comes_back_gets_its_bots_back() {
     let mut target = Mortal::born();
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -185,6 +185,9 @@ fn targets_share_bots_by_weight() {
     let connected = |at: usize| report["endpoints"][at]["connected"].as_u64().unwrap_or(0);
     assert_eq!(connected(0) + connected(1), 40);
     assert!((27..=33).contains(&connected(0)), "{}", report["endpoints"]);
+    for at in [0, 1] {
+        assert_eq!(report["endpoints"][at]["online_at_end"].as_u64(), Some(connected(at)));
+    }
 }
 
 #[test]

@@ -227,6 +227,12 @@ pub(crate) struct EndpointPart {
     pub lost: u64,
     /// Open when this was written.
     pub open: i64,
+    /// Of these, such of bots that were online.
+    pub online: i64,
+    /// The most of those, at the end of a second.
+    pub peak_online: u64,
+    /// After the sweep, before the drain.
+    pub online_at_end: u64,
 }
 
 /// Who should have heard what, and did. Null where nobody keeps the ledger.

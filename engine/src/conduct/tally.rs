@@ -5,12 +5,18 @@ use std::time::Duration;
 use super::{Conductor, Vitals};
 use crate::metrics::{Meter, Population};
 use crate::plan::{Plan, Repeat};
-use crate::report::{BotsReport, Phase};
+use crate::report::{BotsReport, EndpointReport, Phase};
 
 /// Before anybody came.
 pub(super) fn nobody(plan: &Plan, target: u64) -> BotsReport {
     let repeating = plan.repeat != Repeat::default();
     BotsReport { target, repeating, min_online: u64::MAX, ..BotsReport::default() }
+}
+
+/// The same of each endpoint.
+pub(super) fn endpoints(plan: &Plan) -> Vec<EndpointReport> {
+    let named = |name: &String| EndpointReport { name: name.clone(), ..EndpointReport::default() };
+    plan.endpoints.iter().map(|endpoint| named(&endpoint.name)).collect()
 }
 
 impl Conductor {
@@ -65,6 +71,11 @@ impl Conductor {
         bots.population = population;
         if matches!(self.phase, Phase::Ramp | Phase::Hold | Phase::Sweep) {
             bots.online_at_end = population.online;
+            let counts = self.report.endpoints.iter_mut().zip(&self.report.total.endpoints);
+            for (endpoint, count) in counts {
+                endpoint.online_at_end = u64::try_from(count.online).unwrap_or(0);
+                endpoint.peak_online = endpoint.peak_online.max(endpoint.online_at_end);
+            }
         }
         let generator = &mut self.report.generator;
         generator.cpu = vitals.cpu;
