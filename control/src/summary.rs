@@ -239,12 +239,13 @@ impl Summary<'_> {
                 grouped(mail.dropped),
             ));
         }
-        lines.push(format!(
-            "{}sent {}   received {}",
-            self.label("bytes"),
-            size(total.sent),
-            size(total.received)
-        ));
+        let mut bytes = format!("sent {}   received {}", size(total.sent), size(total.received));
+        if total.blocked_us > 0 {
+            let blocked = span(Duration::from_micros(total.blocked_us));
+            let unsent = size(self.report.unsent_max);
+            let _ = write!(bytes, "   unsent {unsent} at most, write-blocked {blocked} in all");
+        }
+        lines.push(format!("{}{bytes}", self.label("bytes")));
     }
 
     fn losses(&self, figures: &Figures<'_>, lines: &mut Vec<String>) {

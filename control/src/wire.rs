@@ -64,7 +64,12 @@ impl ReportFile {
             ops: (0..names.ops.len()).map(|at| op(report, &figures, at)).collect(),
             counters: names.counters.iter().cloned().zip(total.counters.iter().copied()).collect(),
             gauges: names.gauges.iter().cloned().zip(total.gauges.iter().copied()).collect(),
-            bytes: BytesPart { sent: total.sent, received: total.received },
+            bytes: BytesPart {
+                sent: total.sent,
+                received: total.received,
+                unsent: total.unsent,
+                unsent_max: report.unsent_max,
+            },
             mail: MailPart {
                 written: total.mail.written,
                 heard: total.mail.heard,

@@ -114,6 +114,7 @@ impl Conductor {
                 ..Generator::default()
             },
             endpoints: tally::endpoints(&plan),
+            unsent_max: 0,
         };
         Conductor {
             shards,

@@ -86,6 +86,8 @@ pub struct Report {
     pub generator: Generator,
     /// By endpoint, in the plan's order.
     pub endpoints: Vec<EndpointReport>,
+    /// The most bytes that sockets had refused at the end of a second.
+    pub unsent_max: u64,
 }
 
 /// One endpoint of a run: what the counts of its seconds do not tell.

@@ -83,6 +83,23 @@ fn a_target_that_never_reads_is_named() {
 }
 
 #[test]
+fn what_a_target_does_not_read_is_told() {
+    let words = "--conns 5 --set size=65536 --set pace=200ms --send-buffer 4KiB --for 2s \
+                 --request-timeout 100ms --drain 1s";
+    let target = peer(peers::never_reads);
+    let (ended, report) = report(&format!("{words} --target line://{target}"));
+    let most = report["bytes"]["unsent_max"].as_u64();
+    assert!(most >= Some(5 * 65_536), "{}", report["bytes"]);
+    let series = report["series"].as_array().expect("a list");
+    let unsent = series.iter().filter_map(|second| second["unsent"].as_u64()).max();
+    assert_eq!(unsent, most);
+    let seconds = series.iter().filter_map(|second| second["blocked_s"].as_f64()).sum::<f64>();
+    let blocked = report["generator"]["blocked_s"].as_f64().unwrap_or_default();
+    assert!(blocked > 1.0 && (seconds - blocked).abs() < 0.01, "{seconds} {blocked}");
+    assert!(ended.out.contains(" at most, write-blocked "), "{}", ended.out);
+}
+
+#[test]
 fn bots_are_counted_at_the_endpoint_where_they_are() {
     let (mut first, second) = (Mortal::born(), Mortal::born());
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -178,6 +178,10 @@ pub(crate) struct BytesPart {
     pub sent: u64,
     /// Read.
     pub received: u64,
+    /// Refused by sockets so far: they wait until the target reads.
+    pub unsent: u64,
+    /// The most that waited at the end of a second.
+    pub unsent_max: u64,
 }
 
 /// Mail between bots.

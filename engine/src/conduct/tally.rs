@@ -23,6 +23,7 @@ impl Conductor {
     pub(super) fn merge(&mut self, second: &Meter, span: Duration, limited: &[&'static str]) {
         self.report.total.add(second);
         self.report.total.standing(second);
+        self.report.unsent_max = self.report.unsent_max.max(second.unsent);
         let own = &mut self.report.limited;
         // Nor is one in which bots were told to leave.
         let left = matches!(self.phase, Phase::Drain | Phase::Ended);
