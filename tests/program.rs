@@ -13,6 +13,8 @@ mod independent;
 mod meddled;
 #[path = "program/peers.rs"]
 mod peers;
+#[path = "program/ports.rs"]
+mod ports;
 #[path = "program/runs.rs"]
 mod runs;
 #[path = "program/secure.rs"]

@@ -21,6 +21,7 @@ mod fold;
 mod meant;
 mod names;
 mod paint;
+mod remedy;
 mod report_file;
 mod secure;
 mod service;

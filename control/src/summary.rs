@@ -7,7 +7,7 @@ use densebots_engine::metrics::OpMeter;
 use densebots_engine::{LIMITED_SHARE, Report};
 
 use crate::paint::Paint;
-use crate::secure::remedy;
+use crate::remedy;
 use crate::target::Cost;
 use crate::units::{grouped, micros, per_second, several, size, span};
 use crate::wire::Heading;
@@ -273,7 +273,7 @@ impl Summary<'_> {
                 loss.lost.condition,
                 loss.lost.cause.blame(),
                 loss.example,
-                remedy(loss.lost.condition),
+                remedy::told(loss.lost.condition),
             ));
         }
     }

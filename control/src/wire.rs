@@ -6,6 +6,7 @@
 use densebots_engine::metrics::{EndpointCount, Spread};
 use densebots_engine::{EndpointReport, Phase, Report};
 
+use crate::remedy::remedy;
 use crate::summary::figures::{Figures, carried};
 
 mod delivery;
@@ -50,6 +51,7 @@ impl ReportFile {
             cause: loss.lost.cause.name(),
             condition: loss.lost.condition,
             blame: loss.lost.cause.blame(),
+            remedy: remedy(loss.lost.condition),
             online: loss.lost.online,
             count: loss.count,
             recovered: loss.recovered,

@@ -208,6 +208,8 @@ pub(crate) struct LostPart {
     pub condition: &'static str,
     /// Who did it.
     pub blame: &'static str,
+    /// What helps, where that is known.
+    pub remedy: Option<&'static str>,
     /// A bot was online; otherwise an attempt failed, be it at the login.
     pub online: bool,
     /// How often.
