@@ -162,7 +162,7 @@ fn a_dumb_terminal_and_a_file_get_a_line_a_second() {
         command.env("TERM", "dumb");
     });
     let end = terminal.ends_with(0);
-    assert!(!terminal.was_coloured());
+    assert!(!terminal.bytes.contains(&b'\x1b'), "{}", String::from_utf8_lossy(&terminal.bytes));
     let file = run(words).with(0).err.lines().map(str::to_owned).collect();
     for lines in [end, file] {
         let held = lines.iter().filter_map(|line| line.split_once(" s hold "));

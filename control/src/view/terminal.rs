@@ -42,7 +42,9 @@ impl Keys {
             }));
         });
         termios::tcsetattr(&stdin, OptionalActions::Now, &raw).ok()?;
-        let _ = io::stderr().write_all(b"\x1b[?25l");
+        if draws() {
+            let _ = io::stderr().write_all(b"\x1b[?25l");
+        }
         let (tell, pressed) = channel();
         let read = move || {
             let mut key = [0];
@@ -70,8 +72,16 @@ fn restore() {
     let before = BEFORE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
     if let Some(before) = before {
         let _ = termios::tcsetattr(io::stdin(), OptionalActions::Now, &before);
-        let _ = io::stderr().write_all(b"\x1b[?25h");
+        if draws() {
+            let _ = io::stderr().write_all(b"\x1b[?25h");
+        }
     }
+}
+
+/// Whether standard error is a terminal that knows how to draw over what stands there.
+pub(crate) fn draws() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    io::stderr().is_terminal() && !dumb
 }
 
 /// Columns and rows of the terminal that standard error is; 80 and 24 if it will not say.
@@ -113,7 +123,7 @@ mod tests {
         let name = concat!(module_path!(), "::a_panic_of_any_thread_gives_the_terminal_back");
         let name = name.split_once("::").map_or(name, |(_, name)| name);
         command.args(["-c", SHELL]).arg(own).args(["--exact", name, "--nocapture"]);
-        let command = blocking::Command::from(command).env(PANICS, "1");
+        let command = blocking::Command::from(command).env(PANICS, "1").env("TERM", "xterm");
         let mut shell = command.spawn(shown).expect("the shell starts");
         let (mut text, mut bytes) = (String::new(), [0; 4096]);
         // An error is how the other side is told to be closed.
