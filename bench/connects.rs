@@ -12,6 +12,9 @@ use densebots_bench::pairs::pairs;
 use densebots_bench::roles::{BareServer, Role, limit, role_or};
 use densebots_bench::traffic::{Figures, Load, Mode};
 
+/// How fast the engine is to be beside the bare program.
+const RATIO_MIN: f64 = 0.8;
+
 fn main() -> io::Result<()> {
     role_or(|_, words| ours::run(&Load::parse(words)?).map(|figures| println!("{figures}")));
     in_own_namespace();
@@ -22,7 +25,8 @@ fn main() -> io::Result<()> {
         _ => (100_000, 6),
     };
     let measure = |engine| rate(connections, threads, engine).expect("both programs run");
-    pairs(&format!("connects.{connections}"), count, || measure(true), || measure(false));
+    let name = format!("connects.{connections}");
+    pairs(&name, count, || measure(true), || measure(false)).wanted(&name, RATIO_MIN);
     Ok(())
 }
 

@@ -23,10 +23,8 @@ fn main() -> io::Result<()> {
     let count = numbers.first().copied().unwrap_or(9);
     let logins = numbers.get(1).copied().unwrap_or(LOGINS);
     let measure = |engine| rate(logins, engine).expect("both programs run");
-    let ratio = pairs("logins.plain", count, || measure(true), || measure(false));
-    if ratio.median < RATIO_MIN {
-        println!("  logins.plain: below {RATIO_MIN}");
-    }
+    let name = "logins.plain";
+    pairs(name, count, || measure(true), || measure(false)).wanted(name, RATIO_MIN);
     Ok(())
 }
 

@@ -40,10 +40,9 @@ fn main() -> io::Result<()> {
         Ok(1.0 / each)
     };
     let ours = || rate(logins, Some(Tier::Dense)).expect("logins over TLS");
-    let ratio = pairs("logins.tls", count, ours, || sum().expect("logins and handshakes"));
-    if ratio.median < RATIO_MIN {
-        println!("  logins.tls: below {RATIO_MIN}");
-    }
+    let name = "logins.tls";
+    let sum = || sum().expect("logins and handshakes");
+    pairs(name, count, ours, sum).wanted(name, RATIO_MIN);
     Ok(())
 }
 

@@ -1,4 +1,5 @@
 //! Ratios from alternating pairs: the machine's speed drifts, and a ratio within a pair does not.
+//! And whether they are what is wanted.
 
 use std::fmt::{self, Display};
 
@@ -25,6 +26,28 @@ impl Spread {
         let median = f64::midpoint(at(last / 2), at(half));
         Spread { median, min: at(0), max: at(last) }
     }
+
+    /// Prints whether the median is at least what is wanted. A miss is no failure: figures of
+    /// processor time are as noisy as the machine, and it is for people to look twice.
+    pub fn wanted(self, name: &str, least: f64) {
+        println!("  {name}: {}", self.beside(least));
+    }
+
+    /// `met (wanted 0.8 or more)`, `missed: 0.793 (wanted 0.8 or more)`.
+    fn beside(self, least: f64) -> String {
+        // A median of nothing is no number, and misses.
+        let found = match self.median >= least {
+            true => "met".to_owned(),
+            false => format!("missed: {}", told(self.median)),
+        };
+        format!("{found} (wanted {least} or more)")
+    }
+}
+
+/// A number with as many digits as four tell.
+fn told(number: f64) -> String {
+    let digits = if number.abs() >= 1000.0 { 0 } else { 3 };
+    format!("{number:.digits$}")
 }
 
 impl Display for Spread {
@@ -68,6 +91,17 @@ mod tests {
         assert_eq!(Spread::of(vec![4.0, 1.0, 2.0, 3.0]), spread(2.5, 1.0, 4.0));
         assert_eq!(Spread::of(vec![7.0]), spread(7.0, 7.0, 7.0));
         assert!(Spread::of(vec![]).median.is_nan());
+    }
+
+    #[test]
+    fn a_median_meets_what_is_wanted_or_misses_it() {
+        let check = |measures: &[f64], least, expected: &str| {
+            assert_eq!(Spread::of(measures.to_vec()).beside(least), expected);
+        };
+        check(&[0.7, 0.8, 0.9], 0.8, "met (wanted 0.8 or more)");
+        check(&[0.7, 0.7934, 0.9], 0.8, "missed: 0.793 (wanted 0.8 or more)");
+        check(&[4_999_999.6], 5e6, "missed: 5000000 (wanted 5000000 or more)");
+        check(&[], 0.8, "missed: NaN (wanted 0.8 or more)");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use densebots_bench::traffic::{Figures, Load};
 
 /// Connections and threads on both sides; 100,000 need six under a limit of 20,000 descriptors.
 const SIZES: [(usize, usize); 3] = [(1_000, 1), (10_000, 1), (100_000, 6)];
+/// What an engine may cost beside the bare program.
+const RATIO_MIN: f64 = 0.9;
 
 fn main() -> io::Result<()> {
     role_or(|_, words| ours::run(&Load::parse(words)?).map(|figures| println!("{figures}")));
@@ -27,7 +29,7 @@ fn main() -> io::Result<()> {
     for (connections, threads) in sizes {
         let name = format!("pingpong.{connections}");
         let measure = |engine| rate(connections, threads, engine).expect("both programs run");
-        pairs(&name, count, || measure(true), || measure(false));
+        pairs(&name, count, || measure(true), || measure(false)).wanted(&name, RATIO_MIN);
     }
     Ok(())
 }

@@ -17,11 +17,14 @@ use std::collections::BinaryHeap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use densebots_bench::pairs::ratio;
 use densebots_engine::time::Time;
 use densebots_engine::timers::Timers;
 
 /// Pairs of runs, each the wheel and then the heap, so that a noisy neighbour meets both.
 const PAIRS: usize = 9;
+/// How many times as long as the wheel the heap is to take.
+const RATIO_MIN: f64 = 2.0;
 /// Virtual time between two looks at the timers: a shard's turn under load.
 const TURN: Duration = Duration::from_micros(500);
 /// Most timers fired at a time, as a shard would.
@@ -31,10 +34,11 @@ fn main() {
     let measured = std::env::args().any(|arg| arg == "--bench");
     let timers = if measured { 1_000_000 } else { 10_000 };
     let pairs = if measured { PAIRS } else { 1 };
-    compare("life", timers, pairs, life::<Timers>, life::<Heap>);
-    compare("arm", timers, pairs, arm::<Timers>, arm::<Heap>);
-    compare("cancel", timers, pairs, cancel::<Timers>, cancel::<Heap>);
-    compare("fire", timers, pairs, fire::<Timers>, fire::<Heap>);
+    let bar = measured.then_some(RATIO_MIN);
+    compare("life", (timers, pairs), bar, life::<Timers>, life::<Heap>);
+    compare("arm", (timers, pairs), None, arm::<Timers>, arm::<Heap>);
+    compare("cancel", (timers, pairs), bar, cancel::<Timers>, cancel::<Heap>);
+    compare("fire", (timers, pairs), bar, fire::<Timers>, fire::<Heap>);
 }
 
 /// Both sides of the comparison, seen from a shard.
@@ -220,23 +224,20 @@ fn timed(operations: u32, work: impl FnOnce()) -> f64 {
     begun.elapsed().as_nanos() as f64 / f64::from(operations)
 }
 
-fn compare(name: &str, timers: u32, pairs: usize, wheel: fn(u32) -> f64, heap: fn(u32) -> f64) {
-    let runs: Vec<(f64, f64)> = (0..pairs).map(|_| (wheel(timers), heap(timers))).collect();
-    let wheel = sorted(runs.iter().map(|run| run.0));
-    let heap = sorted(runs.iter().map(|run| run.1));
-    let ratio = sorted(runs.iter().map(|run| run.1 / run.0));
-    let (middle, last) = (pairs / 2, pairs - 1);
-    println!(
-        "{name}: {timers} timers, wheel {:.0} ns ({:.0} to {:.0}), heap {:.0} ns ({:.0} to {:.0})",
-        wheel[middle], wheel[0], wheel[last], heap[middle], heap[0], heap[last],
-    );
-    println!("ratio timers.{name} {:.2} {:.2} {:.2}", ratio[middle], ratio[0], ratio[last]);
-}
-
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values
+fn compare(
+    name: &str,
+    (timers, pairs): (u32, usize),
+    least: Option<f64>,
+    wheel: fn(u32) -> f64,
+    heap: fn(u32) -> f64,
+) {
+    // The heap behind the wheel, and its time over that of the wheel.
+    let runs = (0..pairs).map(|_| (wheel(timers), heap(timers)));
+    let runs: Vec<(f64, f64)> = runs.map(|(wheel, heap)| (heap, wheel)).collect();
+    println!("{name}: nanoseconds of the heap and of the wheel, {timers} timers");
+    let name = format!("timers.{name}");
+    let ratio = ratio(&name, runs);
+    least.into_iter().for_each(|least| ratio.wanted(&name, least));
 }
 
 /// Random numbers that are the same in every run (splitmix64), cheap beside what is measured.

@@ -3,6 +3,8 @@
 
 #[path = "engine/commands.rs"]
 mod commands;
+#[path = "engine/endpoints.rs"]
+mod endpoints;
 #[path = "engine/ends.rs"]
 mod ends;
 #[path = "engine/ground.rs"]

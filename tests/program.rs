@@ -13,6 +13,8 @@ mod independent;
 mod meddled;
 #[path = "program/peers.rs"]
 mod peers;
+#[path = "program/ports.rs"]
+mod ports;
 #[path = "program/runs.rs"]
 mod runs;
 #[path = "program/secure.rs"]
@@ -23,5 +25,9 @@ mod secure;
 mod servers;
 #[path = "program/stage.rs"]
 mod stage;
+#[path = "program/terminal.rs"]
+mod terminal;
 #[path = "program/usage.rs"]
 mod usage;
+#[path = "program/view.rs"]
+mod view;

@@ -149,14 +149,6 @@ pub(crate) fn suits(mechanism: &str, tls: Option<&Tls>) -> Result<()> {
     Err(usage(format!("--set mechanism={mechanism}: {mechanism} {why}")))
 }
 
-/// What helps against a loss of this condition, if it is a flag.
-pub(crate) fn remedy(condition: &str) -> &'static str {
-    match condition {
-        "a demand for TLS, which is off" => "; add --tls",
-        _ => "",
-    }
-}
-
 /// User-space bytes that encryption adds to a bot, as measured.
 pub(crate) fn bytes_per_bot(tls: Option<&Tls>) -> u64 {
     let Some(tls) = tls else { return 0 };

@@ -7,7 +7,7 @@ use densebots_engine::metrics::OpMeter;
 use densebots_engine::{LIMITED_SHARE, Report};
 
 use crate::paint::Paint;
-use crate::secure::remedy;
+use crate::remedy;
 use crate::target::Cost;
 use crate::units::{grouped, micros, per_second, several, size, span};
 use crate::wire::Heading;
@@ -177,6 +177,9 @@ impl Summary<'_> {
                 0 if figures.windowed => self.latency(&format!("{name}, outside"), total, figures),
                 _ => self.latency(name, op, figures),
             });
+            let failed = [("failed", op), ("failed outside", total)];
+            let failed = failed.into_iter().find(|(_, op)| op.failed > 0);
+            latencies.rows(failed.map(|(word, op)| failures(&format!("{name}, {word}"), op)));
         }
         lines.push(String::new());
         lines.extend(counts.lines(""));
@@ -236,12 +239,13 @@ impl Summary<'_> {
                 grouped(mail.dropped),
             ));
         }
-        lines.push(format!(
-            "{}sent {}   received {}",
-            self.label("bytes"),
-            size(total.sent),
-            size(total.received)
-        ));
+        let mut bytes = format!("sent {}   received {}", size(total.sent), size(total.received));
+        if total.blocked_us > 0 {
+            let blocked = span(Duration::from_micros(total.blocked_us));
+            let unsent = size(self.report.unsent_max);
+            let _ = write!(bytes, "   unsent {unsent} at most, write-blocked {blocked} in all");
+        }
+        lines.push(format!("{}{bytes}", self.label("bytes")));
     }
 
     fn losses(&self, figures: &Figures<'_>, lines: &mut Vec<String>) {
@@ -269,7 +273,7 @@ impl Summary<'_> {
                 loss.lost.condition,
                 loss.lost.cause.blame(),
                 loss.example,
-                remedy(loss.lost.condition),
+                remedy::told(loss.lost.condition),
             ));
         }
     }
@@ -281,10 +285,11 @@ impl Summary<'_> {
         {
             return;
         }
-        let mut table = Table::headed(&["endpoint", "connected", "failed", "lost"]);
-        for (name, count) in self.report.endpoints.iter().zip(counts).take(ENDPOINTS_SHOWN) {
-            let numbers = [count.connected, count.failed, count.lost];
-            table.row(std::iter::once(name.clone()).chain(numbers.map(grouped)).collect());
+        let mut table =
+            Table::headed(&["endpoint", "connected", "online at end", "failed", "lost"]);
+        for (endpoint, count) in self.report.endpoints.iter().zip(counts).take(ENDPOINTS_SHOWN) {
+            let numbers = [count.connected, endpoint.online_at_end, count.failed, count.lost];
+            table.row(std::iter::once(endpoint.name.clone()).chain(numbers.map(grouped)).collect());
         }
         lines.extend(table.lines(""));
         if counts.len() > ENDPOINTS_SHOWN {
@@ -343,6 +348,15 @@ impl Summary<'_> {
         let allowed = (limited.window as f64 * LIMITED_SHARE) as u64;
         if limited.seconds <= allowed { text } else { self.paint.doubt(&text) }
     }
+}
+
+/// A row of percentiles of the ops that failed, which are not among the others.
+fn failures(name: &str, op: &OpMeter) -> Vec<String> {
+    let spread = &op.failed_latency;
+    let mut row = vec![name.to_owned()];
+    row.extend([0.5, 0.95, 0.99, 0.999].map(|quantile| optional(carried(spread, quantile))));
+    row.push(micros(spread.max()));
+    row
 }
 
 fn optional(value: Option<u64>) -> String {

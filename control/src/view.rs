@@ -1,7 +1,7 @@
 //! What is shown while a run goes on: on a terminal a picture that is drawn again every second,
 //! elsewhere a line a second. All of it on standard error.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use densebots_engine::metrics::OpMeter;
@@ -40,10 +40,9 @@ pub(crate) enum View {
 impl View {
     /// The view that fits where standard error goes.
     pub(crate) fn fitting(quiet: bool, frame: Frame) -> View {
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         match quiet {
             true => View::Quiet,
-            false if io::stderr().is_terminal() && !dumb => {
+            false if terminal::draws() => {
                 View::Screen { frame: Box::new(frame), drawn: 0, paint: Paint::on(&io::stderr()) }
             }
             false => View::Plain,

@@ -3,9 +3,10 @@
 //! Names are fixed: add to them, do not rename. Percentiles that the number of samples cannot carry
 //! are null, as is everything that does not apply.
 
-use densebots_engine::metrics::Spread;
-use densebots_engine::{Phase, Report};
+use densebots_engine::metrics::{EndpointCount, Spread};
+use densebots_engine::{EndpointReport, Phase, Report};
 
+use crate::remedy::remedy;
 use crate::summary::figures::{Figures, carried};
 
 mod delivery;
@@ -50,6 +51,7 @@ impl ReportFile {
             cause: loss.lost.cause.name(),
             condition: loss.lost.condition,
             blame: loss.lost.cause.blame(),
+            remedy: remedy(loss.lost.condition),
             online: loss.lost.online,
             count: loss.count,
             recovered: loss.recovered,
@@ -64,7 +66,12 @@ impl ReportFile {
             ops: (0..names.ops.len()).map(|at| op(report, &figures, at)).collect(),
             counters: names.counters.iter().cloned().zip(total.counters.iter().copied()).collect(),
             gauges: names.gauges.iter().cloned().zip(total.gauges.iter().copied()).collect(),
-            bytes: BytesPart { sent: total.sent, received: total.received },
+            bytes: BytesPart {
+                sent: total.sent,
+                received: total.received,
+                unsent: total.unsent,
+                unsent_max: report.unsent_max,
+            },
             mail: MailPart {
                 written: total.mail.written,
                 heard: total.mail.heard,
@@ -175,20 +182,26 @@ fn op(report: &Report, figures: &Figures<'_>, at: usize) -> OpPart {
         p999_us: carried(&op.latency, 0.999),
         max_us: longest(&op.latency),
         service_p99_us: carried(&op.service, 0.99),
+        failed_p50_us: carried(&op.failed_latency, 0.5),
+        failed_p99_us: carried(&op.failed_latency, 0.99),
+        failed_max_us: longest(&op.failed_latency),
         outside_window: total.begun.saturating_sub(op.begun),
     }
 }
 
 fn endpoints(report: &Report) -> Vec<EndpointPart> {
-    let named = report.endpoints.iter().zip(&report.total.endpoints);
-    let part = |(name, count): (&String, &densebots_engine::metrics::EndpointCount)| EndpointPart {
-        name: name.clone(),
+    let counted = report.endpoints.iter().zip(&report.total.endpoints);
+    let part = |(endpoint, count): (&EndpointReport, &EndpointCount)| EndpointPart {
+        name: endpoint.name.clone(),
         connected: count.connected,
         failed: count.failed,
         lost: count.lost,
         open: count.open,
+        online: count.online,
+        peak_online: endpoint.peak_online,
+        online_at_end: endpoint.online_at_end,
     };
-    named.map(part).collect()
+    counted.map(part).collect()
 }
 
 fn generator(heading: &Heading, report: &Report, figures: &Figures<'_>) -> GeneratorPart {

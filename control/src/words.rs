@@ -5,19 +5,23 @@ use std::fmt::Write;
 use densebots_engine::limits::{Finding, Level};
 use densebots_engine::{Arrival, Load};
 
+use crate::fold::fold;
 use crate::meant::Meant;
 use crate::paint::Paint;
 use crate::units::{grouped, per_second, several, size, span};
 
-/// What is about to happen, a line each.
-pub(crate) fn plan(run: &Meant, paint: Paint) -> String {
+/// What is about to happen, a line each; folded where they are wider than `columns`.
+pub(crate) fn plan(run: &Meant, paint: Paint, columns: usize) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "{}", paint.strong(&population(run)));
-    let _ = writeln!(text, "  {}", traffic(run));
-    let _ = writeln!(text, "  {}", whereto(run));
-    let _ = writeln!(text, "  {}", machine(run));
+    let mut tell = |line: &str, painted: &dyn Fn(&str) -> String| {
+        fold(line, columns, 4).iter().for_each(|line| text.push_str(&(painted(line) + "\n")));
+    };
+    tell(&population(run), &|line| paint.strong(line));
+    for line in [traffic(run), whereto(run), machine(run)] {
+        tell(&format!("  {line}"), &str::to_owned);
+    }
     for finding in run.preflight.findings.iter().filter(|f| f.level == Level::Warning) {
-        let _ = writeln!(text, "  {}", paint.doubt(&format!("warning: {}", told(finding))));
+        tell(&format!("  warning: {}", told(finding)), &|line| paint.doubt(line));
     }
     text
 }

@@ -67,6 +67,8 @@ pub(crate) struct Conductor {
     /// The phase in which the second began: one that saw the end of the ramp is no second of hold.
     second_phase: Phase,
     busiest: f64,
+    /// Bots that are to be held: such as somebody adds count once everybody is in.
+    held: u64,
     delayed: bool,
     grew: Time,
     attempts: Vec<(u64, u64)>,
@@ -81,7 +83,6 @@ pub(crate) struct Conductor {
 impl Conductor {
     pub(crate) fn new(plan: Arc<Plan>, names: Names, shards: usize) -> Conductor {
         let cohort = plan.load.cohort(plan.first_id);
-        let endpoints = plan.endpoints.iter().map(|e| e.name.clone()).collect();
         // Made, not cloned: all memory that they will need belongs to the base.
         let meter = || Meter::new(&names, plan.endpoints.len());
         let (total, measured, second) = (meter(), meter(), meter());
@@ -112,7 +113,8 @@ impl Conductor {
                 split_tables: plan.split_tables,
                 ..Generator::default()
             },
-            endpoints,
+            endpoints: tally::endpoints(&plan),
+            unsent_max: 0,
         };
         Conductor {
             shards,
@@ -135,6 +137,7 @@ impl Conductor {
             second_from: Time::ZERO,
             second_phase: phase,
             busiest: 0.0,
+            held: target,
             delayed: false,
             grew: Time::ZERO,
             attempts: Vec::new(),
@@ -270,7 +273,7 @@ impl Conductor {
             self.report.ramp = now.since(Time::ZERO);
         }
         if phase == Phase::Ended && self.report.bots.min_online == u64::MAX {
-            self.report.bots.min_online = self.report.bots.online_at_end;
+            self.look_at_least(self.report.bots.online_at_end);
         }
         (self.phase, self.since) = (phase, now);
     }
@@ -338,8 +341,7 @@ impl Conductor {
     fn begin_end(&mut self, now: Time) {
         if self.phase == Phase::Hold {
             // The second is not over, but what it has lost so far was lost while held.
-            let online = self.population().online;
-            self.report.bots.min_online = self.report.bots.min_online.min(online);
+            self.look_at_least(self.population().online);
         }
         self.enter(Phase::Drain, now);
     }

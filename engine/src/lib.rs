@@ -107,8 +107,8 @@ pub use plan::{
 };
 pub use rehearse::{Answer, Broken, Engine, Rehearsal};
 pub use report::{
-    BotsReport, EXCUSED_SHARE, Generator, LIMITED_SHARE, Limited, POPULATION_SHARE, Panic, Phase,
-    Report, Snapshot,
+    BotsReport, EXCUSED_SHARE, EndpointReport, Generator, LIMITED_SHARE, Limited, POPULATION_SHARE,
+    Panic, Phase, Report, Snapshot,
 };
 pub use run::{Run, StartError, start, start_observed};
 pub use scenario::Scenario;

@@ -123,6 +123,8 @@ pub struct EndpointCount {
     pub lost: u64,
     /// Connections open now.
     pub open: i64,
+    /// Of these, such as belong to a bot that is online.
+    pub online: i64,
 }
 
 /// What one shard counted since its last sample.
@@ -300,6 +302,7 @@ impl Meter {
             own.failed += other.failed;
             own.lost += other.lost;
             own.open += other.open;
+            own.online += other.online;
         }
         self.ops.iter_mut().zip(&other.ops).for_each(|(own, other)| own.add(other));
         self.counters.iter_mut().zip(&other.counters).for_each(|(own, other)| *own += other);

@@ -85,7 +85,20 @@ pub struct Report {
     /// The generator itself.
     pub generator: Generator,
     /// By endpoint, in the plan's order.
-    pub endpoints: Vec<String>,
+    pub endpoints: Vec<EndpointReport>,
+    /// The most bytes that sockets had refused at the end of a second.
+    pub unsent_max: u64,
+}
+
+/// One endpoint of a run: what the counts of its seconds do not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointReport {
+    /// As the plan names it.
+    pub name: String,
+    /// The most connections of bots online there, at the end of a second.
+    pub peak_online: u64,
+    /// After the sweep, before the drain.
+    pub online_at_end: u64,
 }
 
 /// A callback that panicked.
@@ -113,6 +126,9 @@ pub struct BotsReport {
     pub peak_online: u64,
     /// The fewest in the measure window.
     pub min_online: u64,
+    /// When the least share of those that were to be held was online in the measure window: how
+    /// many, of how many. The latter changes if people add or remove bots.
+    pub least_held: (u64, u64),
     /// The time-weighted mean in the measure window.
     pub mean_online: f64,
     /// After the sweep, before the drain.
@@ -167,17 +183,20 @@ impl Report {
     pub fn failures(&self) -> Vec<String> {
         let mut why = Vec::new();
         let bots = &self.bots;
-        let held = if bots.repeating { 0 } else { bots.target };
-        let needed = (held as f64 * POPULATION_SHARE).ceil() as u64;
+        let needed = |target: u64| match bots.repeating {
+            true => 0,
+            false => (target as f64 * POPULATION_SHARE).ceil() as u64,
+        };
+        let (least, held) = bots.least_held;
         if let Some(panic) = &self.panic {
             why.push(format!("bot {} on shard {} panicked", panic.bot, panic.shard));
         }
         if bots.peak_online == 0 {
             why.push("nobody got online".to_owned());
-        } else if bots.peak_online < needed {
+        } else if bots.peak_online < needed(bots.target) {
             why.push(format!("only {} of {} bots got online", bots.peak_online, bots.target));
-        } else if bots.min_online < needed {
-            why.push(format!("the population fell to {} of {}", bots.min_online, bots.target));
+        } else if least < needed(held) {
+            why.push(format!("the population fell to {least} of {held}"));
         }
         if let Some(reason) = &self.ended_by {
             why.push(reason.clone());

@@ -1,6 +1,7 @@
 //! How runs end: by signals, with their parent, without a disk or a reader.
 
 use std::fs;
+use std::io::Read;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -67,6 +68,37 @@ fn a_target_that_is_killed_is_told_and_the_run_ends() {
     rustix::process::kill_process(pid(target), Signal::KILL).expect("it lives");
     let ended = running.end().with(4);
     assert!(ended.out.contains("the embedded target ended before the run did"), "{}", ended.out);
+}
+
+#[test]
+fn a_killed_run_leaves_its_last_report_whole() {
+    const EARLIER: &str = "the report of an earlier run";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("report.json");
+    fs::write(&path, EARLIER).expect("written");
+    let mut held = fs::File::open(&path).expect("there");
+    let mut command = program("run echo --conns 20 --for 1h --set pace=100ms");
+    command.arg("--report").arg(&path);
+    let mut running = Running::of(command);
+    // It is rewritten every ten seconds: the first time is soon enough.
+    running.until(|_| fs::read(&path).expect("always there") != EARLIER.as_bytes());
+    running.signal(Signal::KILL);
+    assert_eq!(running.end().code, None);
+    let text = fs::read(&path).expect("left");
+    let report: serde_json::Value = serde_json::from_slice(&text).expect("whole");
+    assert_eq!(report["run"]["ended"], false);
+    assert!(report["run"]["duration_s"].as_f64() >= Some(9.0), "{}", report["run"]);
+    assert_eq!(report["verdict"]["passed"], false);
+    assert_eq!(report["verdict"]["reasons"][0], "the run had not ended");
+    assert_eq!(report["bots"]["peak_online"], 20);
+    assert!(report["ops"][0]["ok"].as_u64() >= Some(1_000), "{}", report["ops"]);
+    let series = report["series"].as_array().expect("a list");
+    assert!(series.len() >= 9 && series.iter().all(|second| second["span_s"].is_number()));
+    // Not written over: whoever had it open reads the earlier one to its end.
+    let mut kept = String::new();
+    held.read_to_string(&mut kept).expect("readable");
+    assert_eq!(kept, EARLIER);
+    assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1, "nothing lies beside it");
 }
 
 #[test]

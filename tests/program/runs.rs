@@ -61,6 +61,8 @@ fn a_small_run_passes_and_its_report_has_the_keys_of_the_contract() {
     let op = &report["ops"][0];
     assert!(op["ok"].as_u64() >= Some(100), "{op}");
     assert_eq!(op["p999_us"], Value::Null, "too few samples for it");
+    assert_eq!(op["failed_max_us"], Value::Null, "none failed");
+    assert!(!ended.out.contains("echo.ping, failed"), "{}", ended.out);
     assert!(report["bytes"]["sent"].as_u64() >= Some(64 * 100));
     let series = report["series"].as_array().expect("a list");
     assert!(series.iter().any(|second| second["ops"][0]["latency"].is_string()));
@@ -183,6 +185,9 @@ fn targets_share_bots_by_weight() {
     let connected = |at: usize| report["endpoints"][at]["connected"].as_u64().unwrap_or(0);
     assert_eq!(connected(0) + connected(1), 40);
     assert!((27..=33).contains(&connected(0)), "{}", report["endpoints"]);
+    for at in [0, 1] {
+        assert_eq!(report["endpoints"][at]["online_at_end"].as_u64(), Some(connected(at)));
+    }
 }
 
 #[test]

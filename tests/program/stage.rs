@@ -1,6 +1,6 @@
 //! Runs the program, never for longer than a test may take.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -10,19 +10,26 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+/// The program itself.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_densebots");
 /// No run of these tests takes longer; one that does is killed, and the test fails.
 const LONGEST: Duration = Duration::from_secs(100);
 
 /// The program, with nothing of this environment that it would listen to.
 pub(crate) fn program(words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_densebots"));
+    let mut command = Command::new(PROGRAM);
     command.args(words.split_whitespace());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    unheard(&mut command);
+    command
+}
+
+/// Takes out of the environment what the program would listen to.
+pub(crate) fn unheard(command: &mut Command) {
     let own = std::env::vars_os().map(|(name, _)| name);
     for name in own.filter(|name| name.to_string_lossy().starts_with("DENSEBOTS_")) {
         command.env_remove(name);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
 }
 
 /// `serve`, for as long as the test runs.
@@ -141,6 +148,12 @@ impl Running {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Writes a line to its standard input, if that is a pipe.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("standard input is piped");
+        writeln!(input, "{line}").expect("it listens");
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

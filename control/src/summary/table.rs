@@ -17,6 +17,11 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// More lines, or none.
+    pub(super) fn rows(&mut self, rows: impl IntoIterator<Item = Vec<String>>) {
+        self.rows.extend(rows);
+    }
+
     /// Its lines, each behind this indent.
     pub(super) fn lines(&self, indent: &str) -> Vec<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);

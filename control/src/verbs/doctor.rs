@@ -21,7 +21,7 @@ pub(crate) fn doctor(flags: &RunFlags) -> Result<Ending> {
         meant.ready()?;
     }
     let paint = Paint::on(&io::stdout());
-    let text = format!("{}\n{}", words::plan(&meant, paint), text(&meant, paint));
+    let text = format!("{}\n{}", words::plan(&meant, paint, usize::MAX), text(&meant, paint));
     crate::tell(&text);
     Ok(if meant.preflight.refusal().is_some() { Ending::Usage } else { Ending::Passed })
 }

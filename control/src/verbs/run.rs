@@ -21,7 +21,7 @@ use crate::signals::Signals;
 use crate::summary::Summary;
 use crate::target::{Cost, Embedded, Wanted};
 use crate::trace::{self, trace};
-use crate::view::terminal::Keys;
+use crate::view::terminal::{Keys, columns};
 use crate::view::{Frame, View};
 use crate::wire::{Heading, ReportFile, Series};
 use crate::words;
@@ -41,7 +41,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
     let keeper = flags.output.report.as_deref().map(Keeper::check).transpose()?;
     if !flags.output.quiet {
         let mut out = io::stderr().lock();
-        let _ = out.write_all(words::plan(&meant, paint).as_bytes());
+        let _ = out.write_all(words::plan(&meant, paint, columns()).as_bytes());
         for name in meant::stray_variables() {
             let _ = writeln!(out, "{}", paint.doubt(&format!("{name} is no flag of densebots")));
         }

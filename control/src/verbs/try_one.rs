@@ -15,6 +15,7 @@ use crate::args::TryFlags;
 use crate::ending::Ending;
 use crate::meant::Aimed;
 use crate::paint::Paint;
+use crate::remedy;
 use crate::secure::{self, KeyLog};
 use crate::service::Service;
 use crate::signals::Signals;
@@ -185,7 +186,7 @@ fn summary(report: &Report, scenario: &Builtin, traffic: Traffic, paint: Paint) 
     }
     for loss in &report.total.losses {
         let (cause, lost) = (loss.lost.cause, loss.lost);
-        let (what, blame, help) = (lost.condition, cause.blame(), secure::remedy(lost.condition));
+        let (what, blame, help) = (lost.condition, cause.blame(), remedy::told(lost.condition));
         let line = format!("lost: {} ({what}), by the {blame}{help}", cause.name());
         let _ = writeln!(text, "{}", paint.bad(&line));
     }

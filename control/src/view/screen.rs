@@ -7,11 +7,22 @@ use densebots_engine::limits::Amount;
 use densebots_engine::{Phase, Snapshot};
 
 use super::Frame;
+use crate::fold::fold;
 use crate::paint::Paint;
 use crate::units::{grouped, micros, per_second, size, span};
 
 /// Columns of the bar.
 const BAR: usize = 24;
+/// Columns of the labels.
+const LABEL: usize = 11;
+
+/// How a row of the picture is to be taken.
+enum Tone {
+    Plain,
+    Strong,
+    Doubt,
+    Faint,
+}
 
 /// The lines of the picture, none wider than the terminal.
 pub(super) fn lines(
@@ -20,11 +31,42 @@ pub(super) fn lines(
     paint: Paint,
     columns: usize,
 ) -> Vec<String> {
-    let mut lines = vec![progress(frame, snapshot), bots(snapshot), traffic(snapshot)];
-    for (name, op) in snapshot.report.names.ops.iter().zip(&snapshot.second.ops) {
+    let doubt = |doubt| if doubt { Tone::Doubt } else { Tone::Plain };
+    let lost = super::lost(snapshot) + snapshot.second.population.failed > 0;
+    let mut rows = vec![
+        (Tone::Strong, progress(frame, snapshot)),
+        (doubt(lost), bots(snapshot)),
+        (Tone::Plain, traffic(snapshot)),
+    ];
+    rows.extend(ops(snapshot).map(|text| (Tone::Plain, text)));
+    rows.extend(super::delivery(snapshot).map(|text| (Tone::Plain, row("delivery", &text))));
+    rows.push((doubt(!snapshot.limited.is_empty()), generator(snapshot)));
+    rows.push((Tone::Plain, left(frame, snapshot)));
+    rows.push((Tone::Plain, memory(frame, snapshot)));
+    if frame.keys {
+        let keys = row("keys", "+ - one per cent of the bots   p pause   d drain   q stop");
+        rows.push((Tone::Faint, keys));
+    }
+    let mut lines = Vec::new();
+    for (tone, text) in rows {
+        // Colours come after the fold, so that none is left switched on.
+        lines.extend(fold(&text, columns.saturating_sub(1), LABEL).iter().map(|line| match tone {
+            Tone::Plain => line.clone(),
+            Tone::Strong => paint.strong(line),
+            Tone::Doubt => paint.doubt(line),
+            Tone::Faint => paint.faint(line),
+        }));
+    }
+    lines
+}
+
+/// Ops of which something ended in this second, or all where they are few.
+fn ops(snapshot: &Snapshot) -> impl Iterator<Item = String> {
+    let names = &snapshot.report.names.ops;
+    names.iter().zip(&snapshot.second.ops).filter_map(|(name, op)| {
         let errors = op.failed + op.timed_out + op.dropped;
-        if snapshot.report.names.ops.len() > super::OPS_ALWAYS && op.latency.count() + errors == 0 {
-            continue;
+        if names.len() > super::OPS_ALWAYS && op.latency.count() + errors == 0 {
+            return None;
         }
         let mut text = row(name, &super::latencies(op));
         if errors > 0 {
@@ -36,28 +78,8 @@ pub(super) fn lines(
                 grouped(op.dropped)
             );
         }
-        lines.push(text);
-    }
-    lines.extend(super::delivery(snapshot).map(|text| row("delivery", &text)));
-    lines.extend([generator(snapshot), left(frame, snapshot), memory(frame, snapshot)]);
-    if frame.keys {
-        lines.push(row("keys", "+ - one per cent of the bots   p pause   d drain   q stop"));
-    }
-    let cut = |line: &String| line.chars().take(columns.saturating_sub(1)).collect::<String>();
-    let mut lines: Vec<String> = lines.iter().map(cut).collect();
-    // Colours come after the cut, so that none is left switched on.
-    lines[0] = paint.strong(&lines[0]);
-    if !snapshot.limited.is_empty() {
-        let at = lines.iter().position(|line| line.starts_with("generator"));
-        at.into_iter().for_each(|at| lines[at] = paint.doubt(&lines[at]));
-    }
-    if super::lost(snapshot) + snapshot.second.population.failed > 0 {
-        lines[1] = paint.doubt(&lines[1]);
-    }
-    if let Some(last) = lines.last_mut().filter(|_| frame.keys) {
-        *last = paint.faint(last);
-    }
-    lines
+        Some(text)
+    })
 }
 
 /// What to write so that `lines` stand where `drawn` lines stood.
@@ -106,19 +128,22 @@ fn progress(frame: &Frame, snapshot: &Snapshot) -> String {
 
 fn bots(snapshot: &Snapshot) -> String {
     let population = snapshot.second.population;
-    let mut text = format!(
-        "waiting {}   connecting {}   online {}   lost {}   done {}   failed {}",
-        grouped(population.waiting),
-        grouped(population.connecting),
-        grouped(population.online),
-        grouped(super::lost(snapshot)),
-        grouped(population.done),
-        grouped(population.failed),
-    );
-    if snapshot.report.bots.target > 0 {
-        let _ = write!(text, "   of {}", grouped(snapshot.report.bots.target));
-    }
-    row("bots", &text)
+    let of = match snapshot.report.bots.target {
+        0 => String::new(),
+        target => format!(" of {}", grouped(target)),
+    };
+    row(
+        "bots",
+        &format!(
+            "waiting {}   connecting {}   online {}{of}   lost {}   done {}   failed {}",
+            grouped(population.waiting),
+            grouped(population.connecting),
+            grouped(population.online),
+            grouped(super::lost(snapshot)),
+            grouped(population.done),
+            grouped(population.failed),
+        ),
+    )
 }
 
 fn traffic(snapshot: &Snapshot) -> String {

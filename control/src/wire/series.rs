@@ -41,6 +41,10 @@ pub(crate) struct Second {
     pub sent: u64,
     /// Bytes read in it.
     pub received: u64,
+    /// Bytes that sockets had refused, at its end; the most, where seconds are merged.
+    pub unsent: u64,
+    /// Time connections spent write-blocked in it, summed.
+    pub blocked_s: f64,
     /// Messages heard in it.
     pub heard: u64,
     /// Load dropped in it.
@@ -151,6 +155,8 @@ impl Second {
             refused: losses(false),
             sent: meter.sent,
             received: meter.received,
+            unsent: meter.unsent,
+            blocked_s: meter.blocked_us as f64 / 1e6,
             heard: meter.events,
             dropped: meter.dropped,
             lag_p99_us: meter.lag.at(0.99),
@@ -169,6 +175,8 @@ impl Second {
         self.refused += next.refused;
         self.sent += next.sent;
         self.received += next.received;
+        self.unsent = self.unsent.max(next.unsent);
+        self.blocked_s += next.blocked_s;
         self.heard += next.heard;
         self.dropped += next.dropped;
         self.lag_p99_us = self.lag_p99_us.max(next.lag_p99_us);

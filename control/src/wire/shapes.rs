@@ -161,6 +161,12 @@ pub(crate) struct OpPart {
     pub max_us: Option<u64>,
     /// 99th percentile from the flush of the bytes; null below 100 samples.
     pub service_p99_us: Option<u64>,
+    /// Median of those that failed, from due; they are not among the others.
+    pub failed_p50_us: Option<u64>,
+    /// 99th percentile of those that failed; null below 100 samples.
+    pub failed_p99_us: Option<u64>,
+    /// The longest of those that failed.
+    pub failed_max_us: Option<u64>,
     /// Begun outside the measure window, while bots arrived or left.
     pub outside_window: u64,
 }
@@ -172,6 +178,10 @@ pub(crate) struct BytesPart {
     pub sent: u64,
     /// Read.
     pub received: u64,
+    /// Refused by sockets so far: they wait until the target reads.
+    pub unsent: u64,
+    /// The most that waited at the end of a second.
+    pub unsent_max: u64,
 }
 
 /// Mail between bots.
@@ -198,6 +208,8 @@ pub(crate) struct LostPart {
     pub condition: &'static str,
     /// Who did it.
     pub blame: &'static str,
+    /// What helps, where that is known.
+    pub remedy: Option<&'static str>,
     /// A bot was online; otherwise an attempt failed, be it at the login.
     pub online: bool,
     /// How often.
@@ -221,6 +233,12 @@ pub(crate) struct EndpointPart {
     pub lost: u64,
     /// Open when this was written.
     pub open: i64,
+    /// Of these, such of bots that were online.
+    pub online: i64,
+    /// The most of those, at the end of a second.
+    pub peak_online: u64,
+    /// After the sweep, before the drain.
+    pub online_at_end: u64,
 }
 
 /// Who should have heard what, and did. Null where nobody keeps the ledger.

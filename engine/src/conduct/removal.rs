@@ -68,6 +68,7 @@ impl Conductor {
         // At once, so that nobody is launched in the place of a bot that was removed.
         self.target = self.target.saturating_sub(ids.len() as u64);
         self.report.bots.target = self.target;
+        self.held = self.held.min(self.target);
         removal.ids.extend(ids);
         if removal.waiting == 0 {
             self.ask_removal(at);

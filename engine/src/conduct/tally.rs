@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Conductor, Vitals};
 use crate::metrics::{Meter, Population};
 use crate::plan::{Plan, Repeat};
-use crate::report::{BotsReport, Phase};
+use crate::report::{BotsReport, EndpointReport, Phase};
 
 /// Before anybody came.
 pub(super) fn nobody(plan: &Plan, target: u64) -> BotsReport {
@@ -13,10 +13,17 @@ pub(super) fn nobody(plan: &Plan, target: u64) -> BotsReport {
     BotsReport { target, repeating, min_online: u64::MAX, ..BotsReport::default() }
 }
 
+/// The same of each endpoint.
+pub(super) fn endpoints(plan: &Plan) -> Vec<EndpointReport> {
+    let named = |name: &String| EndpointReport { name: name.clone(), ..EndpointReport::default() };
+    plan.endpoints.iter().map(|endpoint| named(&endpoint.name)).collect()
+}
+
 impl Conductor {
     pub(super) fn merge(&mut self, second: &Meter, span: Duration, limited: &[&'static str]) {
         self.report.total.add(second);
         self.report.total.standing(second);
+        self.report.unsent_max = self.report.unsent_max.max(second.unsent);
         let own = &mut self.report.limited;
         // Nor is one in which bots were told to leave.
         let left = matches!(self.phase, Phase::Drain | Phase::Ended);
@@ -40,9 +47,23 @@ impl Conductor {
         let share = span.as_secs_f64() / self.report.window.as_secs_f64().max(1e-9);
         bots.mean_online +=
             (online as f64 - bots.mean_online) * if before > 0.0 { share } else { 1.0 };
-        bots.min_online = bots.min_online.min(online);
-        if online < self.target {
+        if self.settled.iter().all(|&settled| settled) {
+            self.held = self.target;
+        }
+        if online < self.held {
             bots.seconds_below_target += span.as_secs_f64();
+        }
+        self.look_at_least(online);
+    }
+
+    /// So many are online in the measure window.
+    pub(super) fn look_at_least(&mut self, online: u64) {
+        let (bots, held) = (&mut self.report.bots, self.held);
+        bots.min_online = bots.min_online.min(online);
+        let (least, of) = bots.least_held;
+        // Compared as shares: people may have changed the target meanwhile.
+        if of == 0 || u128::from(online) * u128::from(of) < u128::from(least) * u128::from(held) {
+            bots.least_held = (online, held);
         }
     }
 
@@ -51,6 +72,11 @@ impl Conductor {
         bots.population = population;
         if matches!(self.phase, Phase::Ramp | Phase::Hold | Phase::Sweep) {
             bots.online_at_end = population.online;
+            let counts = self.report.endpoints.iter_mut().zip(&self.report.total.endpoints);
+            for (endpoint, count) in counts {
+                endpoint.online_at_end = u64::try_from(count.online).unwrap_or(0);
+                endpoint.peak_online = endpoint.peak_online.max(endpoint.online_at_end);
+            }
         }
         let generator = &mut self.report.generator;
         generator.cpu = vitals.cpu;

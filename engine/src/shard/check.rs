@@ -18,6 +18,8 @@ pub(crate) struct Handed {
     in_flight: Vec<i64>,
     /// By endpoint: opened and not closed.
     open: Vec<i64>,
+    /// By endpoint: of these, such of bots that are online.
+    online: Vec<i64>,
 }
 
 impl Handed {
@@ -27,6 +29,8 @@ impl Handed {
         self.open.resize(meter.endpoints.len(), 0);
         self.in_flight.iter_mut().zip(&meter.ops).for_each(|(sum, op)| *sum += op.in_flight());
         self.open.iter_mut().zip(&meter.endpoints).for_each(|(sum, at)| *sum += at.open);
+        self.online.resize(meter.endpoints.len(), 0);
+        self.online.iter_mut().zip(&meter.endpoints).for_each(|(sum, at)| *sum += at.online);
     }
 }
 
@@ -175,13 +179,18 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             holds(op.service.count() <= op.ok, || format!("{name:?}: too many service times"))?;
         }
         let mut open = vec![0; meter.endpoints.len()];
+        let mut online = open.clone();
         for (_, slot) in self.desk.links.iter() {
-            let counts = slot.state != LinkState::Dialling;
-            if let Some(count) = open.get_mut(usize::from(slot.endpoint)) {
-                *count += i64::from(counts);
-            }
+            let endpoint = usize::from(slot.endpoint);
+            let Some(count) = open.get_mut(endpoint) else { continue };
+            *count += i64::from(slot.state != LinkState::Dialling);
+            let serves = slot.state == LinkState::Open && slot.bot != NONE;
+            let core = serves.then(|| self.bots.core(slot.bot));
+            let counts = core.is_some_and(|c| c.kind == Kind::Planned && c.state == State::Online);
+            online[endpoint] += i64::from(counts);
         }
-        equal("endpoints: open connections", sum.open, open)
+        equal("endpoints: open connections", sum.open, open)?;
+        equal("endpoints: connections of bots online", sum.online, online)
     }
 
     /// Whether everything is as it was before the first bot: to ask when the shard has ended.

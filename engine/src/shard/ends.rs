@@ -23,6 +23,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             return self.drop_link(key, true); // it was closing anyway
         }
         let online = self.bots.core(bot).state == State::Online;
+        self.count_online(key, -1);
         lost.online = online && opened && !self.transports.opens_direct(key);
         self.unchain(bot, key);
         // What the peer is told by an alert is not to be cut off by a reset.
@@ -103,6 +104,21 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         debug_assert!(core.op.due == Flight::NONE.due);
     }
 
+    /// An open link of a bot that is online comes or goes at its endpoint.
+    pub(super) fn count_online(&mut self, key: u32, change: i64) {
+        let slot = self.desk.links.peek(key);
+        if slot.state != LinkState::Open || slot.bot == NONE {
+            return;
+        }
+        let core = self.bots.core(slot.bot);
+        if core.state == State::Online
+            && core.kind == Kind::Planned
+            && let Some(count) = self.desk.meter.endpoints.get_mut(usize::from(slot.endpoint))
+        {
+            count.online += change;
+        }
+    }
+
     /// Takes a link out of the slab and closes its socket.
     pub(super) fn drop_link(&mut self, key: u32, reset: bool) {
         drop(self.take_link(key, reset));
@@ -143,6 +159,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         self.desk.wishes.clear();
         while self.bots.core(key).links != NONE {
             let link = self.bots.core(key).links;
+            self.count_online(link, -1);
             self.bots.at(key).core.links = self.desk.links.peek(link).next;
             self.desk.links.at(link).bot = NONE;
             if reset { self.drop_link(link, true) } else { self.part_with_link(link) }

@@ -124,6 +124,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             count.connected += 1;
             count.open += 1;
         }
+        self.count_online(link.key, 1);
         self.begin_link(link);
     }
 

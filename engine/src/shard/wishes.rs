@@ -74,6 +74,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
         let lost = core.cold.as_mut().and_then(|cold| cold.lost.take());
         core.shed();
+        let mut link = core.links;
+        while link != NONE {
+            self.count_online(link, 1);
+            link = self.desk.links.peek(link).next;
+        }
         let population = &mut self.desk.meter.population;
         *population.count(from) -= 1;
         population.online += 1;
@@ -143,6 +148,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     /// A link of a bot begins to close; its last bytes go out first.
     pub(super) fn part_with_link(&mut self, key: u32) {
         let link = self.desk.links.link(key);
+        self.count_online(key, -1);
         let slot = self.desk.links.at(key);
         let bot = std::mem::replace(&mut slot.bot, NONE);
         if bot != NONE && self.bots.contains(bot) {

@@ -16,6 +16,7 @@ use crate::args::OnlineFlags;
 use crate::ending::{Ending, usage};
 use crate::meant::{self, Aimed};
 use crate::paint::Paint;
+use crate::remedy;
 use crate::secure::{self, KeyLog};
 use crate::service::Service;
 use crate::signals::Signals;
@@ -211,7 +212,7 @@ fn summary(report: &Report, purpose: Purpose, count: u32, paint: Paint) -> Strin
                 "{count} {}: {condition}, by the {}, such as bot {example}{}",
                 cause.name(),
                 cause.blame(),
-                secure::remedy(condition),
+                remedy::told(condition),
             ),
         );
         if condition == GONE_OR_ANOTHER && purpose == Purpose::Remove {
