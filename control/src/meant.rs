@@ -32,6 +32,9 @@ const SHARE_WANTED: f64 = 0.4;
 /// User-space bytes of one side that do not depend on the number of connections.
 const BASE_BYTES: u64 = 24 << 20;
 
+/// Bots whose last words are in the report, unless told otherwise.
+const FAILING_USUAL: u32 = 5;
+
 /// A run, decided and ready to start.
 pub(crate) struct Meant {
     /// What bots do.
@@ -300,6 +303,7 @@ fn plan(
         },
         respawn: own.respawn,
         trace: flags.output.trace_bot.clone(),
+        failing: flags.output.trace.unwrap_or(FAILING_USUAL),
         tuning: Tuning {
             nodelay: nodelay == Switch::On,
             receive_buffer: flags.link.recv_buffer,
@@ -331,6 +335,7 @@ fn flag(field: &'static str) -> &'static str {
         "endpoints" => "--target",
         "tls" => "--tls",
         "respawn" => "--respawn",
+        "failing" => "--trace",
         other => other,
     }
 }

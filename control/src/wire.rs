@@ -3,10 +3,13 @@
 //! Names are fixed: add to them, do not rename. Percentiles that the number of samples cannot carry
 //! are null, as is everything that does not apply.
 
+use std::sync::Arc;
+
 use densebots_engine::metrics::Spread;
-use densebots_engine::{Phase, Report};
+use densebots_engine::{Phase, Piece, Report, Transcript};
 
 use crate::summary::figures::{Figures, carried};
+use crate::trace::failing;
 
 mod delivery;
 mod series;
@@ -16,7 +19,7 @@ pub(crate) use series::{Second, Series};
 pub(crate) use shapes::ReportFile;
 use shapes::{
     BotsPart, BytesPart, ConnectPart, EndpointPart, GeneratorPart, LostPart, MailPart, OpPart,
-    RunPart, TlsPart, VerdictPart,
+    RunPart, TlsPart, TranscriptLine, TranscriptPart, VerdictPart,
 };
 
 /// What is known of a run before it begins.
@@ -73,6 +76,7 @@ impl ReportFile {
                 dropped: total.mail.dropped,
             },
             lost: losses.collect(),
+            transcripts: transcripts(report),
             endpoints: endpoints(report),
             delivery: delivery::delivery(report, &figures),
             tls: tls(heading, report),
@@ -177,6 +181,22 @@ fn op(report: &Report, figures: &Figures<'_>, at: usize) -> OpPart {
         service_p99_us: carried(&op.service, 0.99),
         outside_window: total.begun.saturating_sub(op.begun),
     }
+}
+
+fn transcripts(report: &Report) -> Vec<TranscriptPart> {
+    let line = |piece: &Piece| TranscriptLine {
+        at_s: piece.at.seconds(),
+        said: piece.said,
+        text: String::from_utf8_lossy(&failing::masked(piece)).into_owned(),
+        bytes: piece.length as u64,
+    };
+    let part = |own: &Arc<Transcript>| TranscriptPart {
+        bot: own.bot.0,
+        at_s: own.at.seconds(),
+        cause: failing::cause(&own.failure, &report.names),
+        lines: own.pieces.iter().map(line).collect(),
+    };
+    report.transcripts.iter().map(part).collect()
 }
 
 fn endpoints(report: &Report) -> Vec<EndpointPart> {

@@ -113,6 +113,7 @@ impl Conductor {
                 ..Generator::default()
             },
             endpoints,
+            transcripts: Vec::new(),
         };
         Conductor {
             shards,
@@ -203,6 +204,11 @@ impl Conductor {
             Note::StopRun(why) => {
                 self.end_by(format!("the scenario ended it: {why}"));
                 self.drain(now);
+            }
+            Note::Failing(transcript) => {
+                if self.report.transcripts.len() < self.plan.failing as usize {
+                    self.report.transcripts.push(Arc::new(transcript));
+                }
             }
             Note::Panicked { shard, bot, message } => {
                 self.ended[shard] = true;

@@ -88,6 +88,7 @@ mod shard;
 mod sys;
 pub mod time;
 pub mod timers;
+mod transcript;
 mod transport;
 
 pub use bots::Role;
@@ -114,5 +115,6 @@ pub use run::{Run, StartError, start, start_observed};
 pub use scenario::Scenario;
 pub use shard::Life;
 pub use time::Time;
+pub use transcript::{FAILING_MAX, Failure, Piece, Transcript};
 #[cfg(feature = "fuzzed")]
 pub use transport::RecordLayer;

@@ -1,10 +1,12 @@
 //! What a run tells: a snapshot a second, a report at the end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::BotId;
 use crate::metrics::{Meter, Names, Population};
 use crate::time::Time;
+use crate::transcript::Transcript;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,9 @@ pub struct Report {
     pub generator: Generator,
     /// By endpoint, in the plan's order.
     pub endpoints: Vec<String>,
+    /// The last words of the first bots that failed in a place where these are kept
+    /// ([`Plan::failing`](crate::Plan::failing)).
+    pub transcripts: Vec<Arc<Transcript>>,
 }
 
 /// A callback that panicked.

@@ -40,6 +40,8 @@ fn wrong_values_and_clashes_name_their_flag() {
     refused("--source 192.0.2.1", &["--source 192.0.2.1", "no address of this machine"]);
     refused("--conns -5", &["--bots", "-5"]);
     refused("--conns 10 --trace-bot 99", &["--trace-bot 99", "1 to 10"]);
+    refused("--trace 5", &["--trace", "failing:5"]);
+    refused("--trace failing:101", &["--trace", "at most 100"]);
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(crate) struct ReportFile {
     pub mail: MailPart,
     /// Losses by cause.
     pub lost: Vec<LostPart>,
+    /// What bots that failed said and heard last: the first of those whose last words are kept.
+    pub transcripts: Vec<TranscriptPart>,
     /// By address.
     pub endpoints: Vec<EndpointPart>,
     /// Who should have heard what, and did.
@@ -206,6 +208,32 @@ pub(crate) struct LostPart {
     pub recovered: u64,
     /// A bot it happened to.
     pub example_bot: u32,
+}
+
+/// What a bot that failed said and heard last.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TranscriptPart {
+    /// The bot.
+    pub bot: u32,
+    /// When it failed, in seconds of the run.
+    pub at_s: f64,
+    /// How it failed.
+    pub cause: String,
+    /// At most eight, in order.
+    pub lines: Vec<TranscriptLine>,
+}
+
+/// What a bot said in one turn, or one unit that it heard.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TranscriptLine {
+    /// When, in seconds of the run.
+    pub at_s: f64,
+    /// By the bot; otherwise by the target.
+    pub said: bool,
+    /// Its first 512 bytes, without the secrets of XMPP.
+    pub text: String,
+    /// How many it had.
+    pub bytes: u64,
 }
 
 /// One address.

@@ -39,6 +39,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             let mut wire = std::mem::take(&mut self.transports.wire);
             wire.clear();
             self.desk.out.withdraw(self.desk.links.at(link.key), &mut wire);
+            if flags.traced {
+                let bot = self.desk.links.at(link.key).bot;
+                self.trace(bot, true, &wire);
+                self.record(link, true, &wire);
+            }
             self.queue_wire(link, &wire);
             self.transports.wire = wire;
             self.encrypt(link, false);
