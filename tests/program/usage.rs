@@ -32,6 +32,7 @@ fn wrong_values_and_clashes_name_their_flag() {
     refused("serve xmpp --drop-one-in 0", &["--drop-one-in", "leave it out"]);
     refused("serve line --reorder-one-in 5", &["--reorder-one-in", "`serve xmpp`"]);
     refused("serve xmpp --delay-by 1s", &["--delay-one-in"]);
+    refused("serve line --drop-ids", &["--drop-ids", "`serve xmpp`"]);
     refused("--for 10", &["--for", "10s"]);
     refused("--arrive 0/s", &["--arrive", "5k/s"]);
     refused("--recv-buffer big", &["--recv-buffer", "64KiB"]);
