@@ -8,7 +8,7 @@ use std::sync::Arc;
 use densebots_engine::metrics::Spread;
 use densebots_engine::{Phase, Piece, Report, Transcript};
 
-use crate::summary::figures::{Figures, carried};
+use crate::summary::figures::{Figures, carried, derivation_share};
 use crate::trace::failing;
 
 mod delivery;
@@ -156,6 +156,7 @@ fn tls(heading: &Heading, report: &Report) -> TlsPart {
         derivations: derive.count,
         derivations_remembered: derive.remembered,
         derivation_s: derive.spent_us as f64 / 1e6,
+        derivation_share: derivation_share(report),
     }
 }
 

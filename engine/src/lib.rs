@@ -112,7 +112,7 @@ pub use report::{
     Report, Snapshot,
 };
 pub use run::{Run, StartError, start, start_observed};
-pub use scenario::Scenario;
+pub use scenario::{Scenario, Work};
 pub use shard::Life;
 pub use time::Time;
 pub use transcript::{FAILING_MAX, Failure, Piece, Transcript};

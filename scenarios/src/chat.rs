@@ -4,11 +4,12 @@
 //!   byte stream up -> stream -> tls -> stream -> sasl -> stream -> bind -> online -> presence
 //!   |-------------------------------- xmpp.login ----------------------------|
 //! ```
-//! Each phase is an op of its own; which of them there are depends on the service.
+//! Each phase is an op of its own; which of them there are depends on the service. TLS that begins
+//! with the connection is the first of them. Deriving a key is an op beside `sasl`.
 
 use std::sync::Arc;
 
-use densebots_engine::{BotId, Ctx, Link, Op, Plan, Scenario};
+use densebots_engine::{BotId, Ctx, Link, Op, Plan, Scenario, Work};
 use densebots_protocols::xmpp::sasl::prepared;
 use densebots_protocols::xmpp::{
     Account, Event, Identity, Kind, Management, Phase, Resumption, Service, Stanza, Xmpp,
@@ -95,8 +96,10 @@ const BIND: Op = Op(4);
 const MANAGEMENT: Op = Op(5);
 /// From the first presence until the service tells it back.
 pub const PRESENCE: Op = Op(6);
+/// From when a login needs a key until that is derived; beside [`SASL`], a part of it.
+const PBKDF2: Op = Op(7);
 /// The names of these ops.
-pub const OPS: [&str; 7] = [
+pub const OPS: [&str; 8] = [
     "xmpp.login",
     "xmpp.stream",
     "xmpp.tls",
@@ -104,6 +107,7 @@ pub const OPS: [&str; 7] = [
     "xmpp.bind",
     "xmpp.management",
     "xmpp.presence",
+    "xmpp.pbkdf2",
 ];
 /// The first op that a scenario can have of its own.
 pub const OWN: u16 = OPS.len() as u16;
@@ -252,13 +256,29 @@ impl Chat {
         Account { service: self.service.clone(), identity, resource }
     }
 
-    /// The byte stream is up.
+    /// The byte stream is up: the login begins, unless it began with TLS.
     pub fn opened<S: Scenario>(&self, stay: &mut Stay, ctx: &mut Ctx<'_, S>) {
-        ctx.begin(LOGIN);
-        enter(stay, Some(STREAM), ctx);
+        if stay.phase.is_none() {
+            ctx.begin(LOGIN);
+            enter(stay, Some(STREAM), ctx);
+        }
     }
 
-    /// The byte stream is up over TLS. After direct TLS the login has not begun yet.
+    /// The engine does something for the login. TLS that begins with the connection is the first
+    /// phase.
+    pub fn works<S: Scenario>(&self, stay: &mut Stay, work: Work, ctx: &mut Ctx<'_, S>) {
+        match work {
+            Work::Handshake if stay.phase.is_none() => {
+                ctx.begin(LOGIN);
+                enter(stay, Some(TLS), ctx);
+            }
+            Work::Handshake => {}
+            Work::Derivation => ctx.begin(PBKDF2),
+            Work::Derived => _ = ctx.end(PBKDF2),
+        }
+    }
+
+    /// The byte stream is up over TLS.
     pub fn secured<S: Scenario>(&self, stay: &mut Stay, ctx: &mut Ctx<'_, S>) {
         if stay.phase == Some(TLS) {
             enter(stay, Some(STREAM), ctx);

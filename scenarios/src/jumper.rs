@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use densebots_engine::{
-    BotId, Counter, Ctx, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Think,
+    BotId, Counter, Ctx, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Think, Work,
 };
 use densebots_protocols::xmpp::{Event, History, Xmpp};
 
@@ -318,6 +318,10 @@ impl Scenario for Jumper {
             bot.place = Place::Out;
             ctx.wake_in(self.patience);
         }
+    }
+
+    fn on_work(&self, bot: &mut Bot, _: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        self.chat.works(&mut bot.stay, work, ctx);
     }
 
     fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {

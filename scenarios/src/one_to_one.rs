@@ -16,7 +16,7 @@
 use std::time::Duration;
 
 use densebots_engine::{
-    BotId, Counter, Ctx, GroupId, Letter, Link, Lost, Names, Op, Plan, Rng, Role, Scenario,
+    BotId, Counter, Ctx, GroupId, Letter, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Work,
 };
 use densebots_protocols::xmpp::{Event, Kind, Stanza, Xmpp};
 
@@ -267,6 +267,10 @@ impl Scenario for OneToOne {
 
     fn on_mail(&self, _: &mut Bot, letter: &Letter<u32>, ctx: &mut Ctx<'_, Self>) {
         ctx.end_nth(MESSAGE, letter.body as u16);
+    }
+
+    fn on_work(&self, bot: &mut Bot, _: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        self.chat.works(&mut bot.stay, work, ctx);
     }
 
     fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {

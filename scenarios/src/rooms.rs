@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use densebots_engine::{
     BotId, Counter, Ctx, GroupId, Letter, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Time,
+    Work,
 };
 use densebots_protocols::xmpp::{Event, History, Stanza, Xmpp};
 
@@ -336,6 +337,10 @@ impl Scenario for Rooms {
             }
             Mail::Open(_) => {}
         }
+    }
+
+    fn on_work(&self, bot: &mut Bot, _: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        self.chat.works(&mut bot.stay, work, ctx);
     }
 
     fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {

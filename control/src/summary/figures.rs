@@ -62,6 +62,16 @@ pub(crate) fn carried(spread: &Spread, quantile: f64) -> Option<u64> {
     (spread.count() >= needed).then(|| spread.at(quantile))
 }
 
+/// Of the time that logins took, the share in which they waited for a key that was derived; `None`
+/// if none did.
+pub(crate) fn derivation_share(report: &Report) -> Option<f64> {
+    let of = |name: &str| {
+        let at = report.names.ops.iter().position(|own| own == name)?;
+        Some(report.total.ops[at].latency.sum()).filter(|&sum| sum > 0.0)
+    };
+    Some((of("xmpp.pbkdf2")? / of("xmpp.login")?).min(1.0))
+}
+
 /// Whether the op's value at this quantile is a timeout: then it says "at least".
 pub(crate) fn is_timeout(op: &OpMeter, quantile: f64, timeout: Duration) -> bool {
     // The histogram's three digits may round the timeout down by a thousandth.

@@ -333,6 +333,8 @@ pub(crate) struct TlsPart {
     pub derivations_remembered: u64,
     /// CPU time spent on deriving keys.
     pub derivation_s: f64,
+    /// Of the time that logins took, the share in which they waited for a key; null if none did.
+    pub derivation_share: Option<f64>,
 }
 
 /// One threshold.
