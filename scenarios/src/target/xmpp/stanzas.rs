@@ -223,6 +223,8 @@ impl XmppTarget {
                 out.extend_from_slice(format!("<query xmlns='{ITEMS}'/>").as_bytes());
             }),
             namespace::PING if !one => answer(guest, stanza, ctx, |_| {}),
+            // Where nobody of them is, users own nothing: the room goes with its last occupant.
+            namespace::MUC_OWNER if one => back(guest, stanza, StanzaCondition::ItemNotFound, ctx),
             _ if one => back(guest, stanza, StanzaCondition::NotAcceptable, ctx),
             _ => back(guest, stanza, StanzaCondition::ServiceUnavailable, ctx),
         }
