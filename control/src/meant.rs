@@ -147,7 +147,9 @@ fn settings(
     set.extend(
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_lowercase(), value))),
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), value)))
+            // What shells take for a name has no hyphens in it.
+            .map(|(name, value)| (name.to_lowercase().replace('_', "-"), value)),
     );
     for pair in typed {
         let (name, value) = pair
