@@ -49,7 +49,7 @@ impl Summary<'_> {
         self.population(&figures, &mut lines);
         self.connects(&mut lines);
         self.ops(&figures, &mut lines);
-        lines.extend(delivery::lines(self.report, &figures, &self.label("delivery")));
+        lines.extend(delivery::lines(self, &figures));
         self.counters(&mut lines);
         lines.extend(secure::lines(self));
         self.losses(&figures, &mut lines);

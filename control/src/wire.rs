@@ -78,7 +78,7 @@ impl ReportFile {
             lost: losses.collect(),
             transcripts: transcripts(report),
             endpoints: endpoints(report),
-            delivery: delivery::delivery(report, &figures),
+            delivery: delivery::delivery(heading, report, &figures),
             tls: tls(heading, report),
             thresholds: Vec::new(),
             generator: generator(heading, report, &figures),

@@ -19,8 +19,10 @@ use crate::accounts::Accounts;
 use crate::elsewhere::{self, Causes, HOPS_MAX};
 use crate::{Parameter, SettingError, Settings};
 
+mod made;
 mod room;
 mod wanted;
+pub(crate) use made::{Made, Making, PARAMETERS as MAKING};
 pub(crate) use room::{ROOMS_MAX, Room, TRIES_MAX, UNLOCKING};
 pub use wanted::is_domain;
 
@@ -229,6 +231,14 @@ impl Chat {
     /// Whether bots log in with a name and a password.
     pub fn has_accounts(&self) -> bool {
         self.who == Who::Account
+    }
+
+    /// The bot of this run that an address is of, if it is one: by its resource.
+    pub(crate) fn bot_at(&self, address: &str) -> Option<BotId> {
+        let (account, resource) = address.split_once('/')?;
+        let id = BotId(resource.strip_prefix(&self.mark)?.strip_prefix('-')?.parse().ok()?);
+        let (name, domain) = account.split_once('@')?;
+        (domain == self.domain() && name == self.name(id).to_lowercase()).then_some(id)
     }
 
     /// A session that logs a bot in, or goes on where the one before was lost.

@@ -154,6 +154,10 @@ fn the_environment_sets_flags_and_parameters() {
     command.env("DENSEBOTS_VAR_NOTHING", "1");
     let ended = Running::of(command).end().with(2);
     assert!(ended.err.contains("`nothing`"), "{}", ended.err);
+    let mut command = program("run rooms --conns 1 --for 1s");
+    command.env("DENSEBOTS_VAR_ROOM_PASSWORD_FILE", "/nowhere/secret");
+    let ended = Running::of(command).end().with(2);
+    assert!(ended.err.contains("`room-password-file`, `/nowhere/secret`"), "{}", ended.err);
 }
 
 #[test]
