@@ -10,7 +10,7 @@
 //!              +--own presence unavailable-- leaving <- all said
 //! ```
 //! Who is the first in a room creates it; where a service locks a new room until its owner has
-//! spoken, the others try again after a while. Rooms made so are gone when the last bot has left.
+//! spoken, the others try again after a while. Who made a room destroys it when the run drains.
 
 use std::time::Duration;
 

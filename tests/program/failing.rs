@@ -45,10 +45,10 @@ fn a_login_that_is_refused_leaves_its_last_words_without_secrets() {
 fn an_op_that_fails_leaves_what_was_said_and_heard_and_nobody_is_told_twice() {
     let words =
         format!("--target line://{} --conns 20 --for 1s --set pace=100ms", peer(wrong_lines));
-    let (ended, report) = report(&words);
+    let (ended, told) = report(&words);
     assert!(!ended.err.contains("echo.ping failed"), "nobody has asked for that: {}", ended.err);
     assert!(ended.out.contains("last words of bot "), "{}", ended.out);
-    let transcripts = report["transcripts"].as_array().expect("a list");
+    let transcripts = told["transcripts"].as_array().expect("a list");
     assert_eq!(transcripts.len(), 5, "{transcripts:?}");
     let mut bots: Vec<_> = transcripts.iter().filter_map(|own| own["bot"].as_u64()).collect();
     bots.sort_unstable();
@@ -60,6 +60,8 @@ fn an_op_that_fails_leaves_what_was_said_and_heard_and_nobody_is_told_twice() {
         assert!(!texts(own, false).is_empty(), "{own}");
         assert!(own["lines"].as_array().is_some_and(|lines| lines.len() <= 8), "{own}");
     }
+    let (_, silent) = report(&format!("{words} --trace failing:0"));
+    assert_eq!(silent["transcripts"], Value::Array(vec![]));
 }
 
 #[test]
