@@ -11,10 +11,14 @@ mod echoes;
 mod elsewhere;
 #[path = "chats/ends.rs"]
 mod ends;
+#[path = "chats/kept_out.rs"]
+mod kept_out;
 #[path = "chats/meddled.rs"]
 mod meddled;
 #[path = "chats/resumed.rs"]
 mod resumed;
+#[path = "chats/tagged.rs"]
+mod tagged;
 #[path = "chats/world.rs"]
 mod world;
 

@@ -5,6 +5,8 @@
 mod accounts;
 #[path = "program/ends.rs"]
 mod ends;
+#[path = "program/failing.rs"]
+mod failing;
 #[path = "program/hostile.rs"]
 mod hostile;
 #[path = "program/independent.rs"]

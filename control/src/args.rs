@@ -226,6 +226,10 @@ pub(crate) struct OutputFlags {
     /// Show what this bot goes through, and every byte of both sides
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub trace_bot: Vec<u32>,
+    /// Show what the first N bots that fail said and heard last; of those whose last words are
+    /// kept, which are a few at a time. Without it the report has them of five
+    #[arg(long, value_name = "failing:N", value_parser = units::failing)]
+    pub trace: Option<u32>,
     /// Exit with 5 if the run passed but its figures are not trustworthy
     #[arg(long)]
     pub strict: bool,

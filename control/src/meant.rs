@@ -32,6 +32,9 @@ const SHARE_WANTED: f64 = 0.4;
 /// User-space bytes of one side that do not depend on the number of connections.
 const BASE_BYTES: u64 = 24 << 20;
 
+/// Bots whose last words are in the report, unless told otherwise.
+const FAILING_USUAL: u32 = 5;
+
 /// A run, decided and ready to start.
 pub(crate) struct Meant {
     /// What bots do.
@@ -144,7 +147,9 @@ fn settings(
     set.extend(
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_lowercase(), value))),
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), value)))
+            // What shells take for a name has no hyphens in it.
+            .map(|(name, value)| (name.to_lowercase().replace('_', "-"), value)),
     );
     for pair in typed {
         let (name, value) = pair
@@ -217,7 +222,11 @@ pub(crate) fn aim(
     set: &[String],
 ) -> Result<Aimed> {
     let asked = Way::asked(secure.tls, service.scheme)?;
-    let given = service.parameters(asked == Some(Way::Optional))?;
+    let mut given = service.parameters(asked == Some(Way::Optional))?;
+    if service.is_embedded() && scenario.parameters.iter().any(|own| own.name == "destroy") {
+        // Its rooms are gone with their last occupant, and it has better things to do at the end.
+        given.push(("destroy".to_owned(), "false".to_owned()));
+    }
     let settings = settings(scenario, given, set)?;
     let endpoints = service.endpoints(asked, &Allowed::of(allow)?)?;
     let here = endpoints.iter().all(|e| e.address.ip().to_canonical().is_loopback());
@@ -300,6 +309,7 @@ fn plan(
         },
         respawn: own.respawn,
         trace: flags.output.trace_bot.clone(),
+        failing: flags.output.trace.unwrap_or(FAILING_USUAL),
         tuning: Tuning {
             nodelay: nodelay == Switch::On,
             receive_buffer: flags.link.recv_buffer,
@@ -331,6 +341,7 @@ fn flag(field: &'static str) -> &'static str {
         "endpoints" => "--target",
         "tls" => "--tls",
         "respawn" => "--respawn",
+        "failing" => "--trace",
         other => other,
     }
 }

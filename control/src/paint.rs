@@ -16,6 +16,12 @@ impl Paint {
         Paint(output.is_terminal() && !refused && !dumb)
     }
 
+    /// For no output at all.
+    #[cfg(test)]
+    pub(crate) fn off() -> Paint {
+        Paint(false)
+    }
+
     fn with(self, style: Style, text: &str) -> String {
         if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }

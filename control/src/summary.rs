@@ -22,6 +22,9 @@ mod table;
 /// More endpoints than this are told in one line.
 const ENDPOINTS_SHOWN: usize = 8;
 
+/// Of more bots than this, whose last words there are, the numbers are not told.
+const NAMED_MAX: usize = 5;
+
 /// What a summary is of.
 pub(crate) struct Summary<'a> {
     /// What was run.
@@ -46,10 +49,11 @@ impl Summary<'_> {
         self.population(&figures, &mut lines);
         self.connects(&mut lines);
         self.ops(&figures, &mut lines);
-        lines.extend(delivery::lines(self.report, &figures, &self.label("delivery")));
+        lines.extend(delivery::lines(self, &figures));
         self.counters(&mut lines);
         lines.extend(secure::lines(self));
         self.losses(&figures, &mut lines);
+        self.transcripts(&mut lines);
         self.endpoints(&mut lines);
         self.generator(&figures, &mut lines);
         lines.extend(self.notes.iter().map(|note| self.paint.doubt(&format!("note: {note}"))));
@@ -275,6 +279,16 @@ impl Summary<'_> {
                 loss.example,
                 remedy::told(loss.lost.condition),
             ));
+        }
+    }
+
+    fn transcripts(&self, lines: &mut Vec<String>) {
+        let bots: Vec<String> =
+            self.report.transcripts.iter().map(|own| own.bot.to_string()).collect();
+        if !bots.is_empty() {
+            let named = bots[..bots.len().min(NAMED_MAX)].join(", ");
+            let how = "in `transcripts` of --report; --trace failing:N shows them";
+            lines.push(format!("{:11}last words of bot {named} {how}", ""));
         }
     }
 

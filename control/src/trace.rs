@@ -9,6 +9,7 @@ use densebots_scenarios::target::Speaks;
 use crate::paint::Paint;
 use mask::Mask;
 
+pub(crate) mod failing;
 mod mask;
 
 /// Lines that may wait to be shown: a target that floods a traced bot waits for the screen's sake.

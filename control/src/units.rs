@@ -186,6 +186,12 @@ pub(crate) fn several(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
+/// How many bots that fail are to be traced, from `failing:5`.
+pub(crate) fn failing(text: &str) -> Result<u32, String> {
+    let number = text.strip_prefix("failing:").ok_or("give failing:N, such as failing:5")?;
+    count(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,11 +3,14 @@
 //! Names are fixed: add to them, do not rename. Percentiles that the number of samples cannot carry
 //! are null, as is everything that does not apply.
 
+use std::sync::Arc;
+
 use densebots_engine::metrics::{EndpointCount, Spread};
-use densebots_engine::{EndpointReport, Phase, Report};
+use densebots_engine::{EndpointReport, Phase, Piece, Report, Transcript};
 
 use crate::remedy::remedy;
-use crate::summary::figures::{Figures, carried};
+use crate::summary::figures::{Figures, carried, derivation_share};
+use crate::trace::failing;
 
 mod delivery;
 mod series;
@@ -17,7 +20,7 @@ pub(crate) use series::{Second, Series};
 pub(crate) use shapes::ReportFile;
 use shapes::{
     BotsPart, BytesPart, ConnectPart, EndpointPart, GeneratorPart, LostPart, MailPart, OpPart,
-    RunPart, TlsPart, VerdictPart,
+    RunPart, TlsPart, TranscriptLine, TranscriptPart, VerdictPart,
 };
 
 /// What is known of a run before it begins.
@@ -80,8 +83,9 @@ impl ReportFile {
                 dropped: total.mail.dropped,
             },
             lost: losses.collect(),
+            transcripts: transcripts(report),
             endpoints: endpoints(report),
-            delivery: delivery::delivery(report, &figures),
+            delivery: delivery::delivery(heading, report, &figures),
             tls: tls(heading, report),
             thresholds: Vec::new(),
             generator: generator(heading, report, &figures),
@@ -159,6 +163,7 @@ fn tls(heading: &Heading, report: &Report) -> TlsPart {
         derivations: derive.count,
         derivations_remembered: derive.remembered,
         derivation_s: derive.spent_us as f64 / 1e6,
+        derivation_share: derivation_share(report),
     }
 }
 
@@ -187,6 +192,22 @@ fn op(report: &Report, figures: &Figures<'_>, at: usize) -> OpPart {
         failed_max_us: longest(&op.failed_latency),
         outside_window: total.begun.saturating_sub(op.begun),
     }
+}
+
+fn transcripts(report: &Report) -> Vec<TranscriptPart> {
+    let line = |piece: &Piece| TranscriptLine {
+        at_s: piece.at.seconds(),
+        said: piece.said,
+        text: String::from_utf8_lossy(&failing::masked(piece)).into_owned(),
+        bytes: piece.length as u64,
+    };
+    let part = |own: &Arc<Transcript>| TranscriptPart {
+        bot: own.bot.0,
+        at_s: own.at.seconds(),
+        cause: failing::cause(&own.failure, &report.names),
+        lines: own.pieces.iter().map(line).collect(),
+    };
+    report.transcripts.iter().map(part).collect()
 }
 
 fn endpoints(report: &Report) -> Vec<EndpointPart> {

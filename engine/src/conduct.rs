@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::id::BotId;
 use crate::metrics::{Meter, Names, Population};
 use crate::plan::{Arrival, BOTS_MAX, Cohort, Load, Pace, Plan};
-use crate::report::{Generator, Limited, Panic, Phase, Report, Snapshot};
+use crate::report::{Panic, Phase, Report, Snapshot};
 use crate::shard::{Note, Order};
 use crate::time::Time;
 
@@ -83,9 +83,7 @@ pub(crate) struct Conductor {
 impl Conductor {
     pub(crate) fn new(plan: Arc<Plan>, names: Names, shards: usize) -> Conductor {
         let cohort = plan.load.cohort(plan.first_id);
-        // Made, not cloned: all memory that they will need belongs to the base.
-        let meter = || Meter::new(&names, plan.endpoints.len());
-        let (total, measured, second) = (meter(), meter(), meter());
+        let second = Meter::new(&names, plan.endpoints.len());
         // An open load without a ramp is at its rate from the first moment on.
         let phase = match plan.load {
             Load::Open { ramp, .. } if ramp.is_zero() => Phase::Hold,
@@ -95,27 +93,7 @@ impl Conductor {
             Load::Closed { bots, .. } => u64::from(bots),
             Load::Open { .. } => 0,
         };
-        let report = Report {
-            names,
-            seed: plan.seed,
-            duration: Duration::ZERO,
-            ended_by: None,
-            panic: None,
-            bots: tally::nobody(&plan, target),
-            total,
-            measured,
-            window: Duration::ZERO,
-            limited: Limited::default(),
-            late: plan.ledger.late,
-            ramp: Duration::ZERO,
-            generator: Generator {
-                shards,
-                split_tables: plan.split_tables,
-                ..Generator::default()
-            },
-            endpoints: tally::endpoints(&plan),
-            unsent_max: 0,
-        };
+        let report = tally::blank(&plan, names, shards, target);
         Conductor {
             shards,
             phase,
@@ -206,6 +184,11 @@ impl Conductor {
             Note::StopRun(why) => {
                 self.end_by(format!("the scenario ended it: {why}"));
                 self.drain(now);
+            }
+            Note::Failing(transcript) => {
+                if self.report.transcripts.len() < self.plan.failing as usize {
+                    self.report.transcripts.push(Arc::new(transcript));
+                }
             }
             Note::Panicked { shard, bot, message } => {
                 self.ended[shard] = true;

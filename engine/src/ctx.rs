@@ -17,6 +17,7 @@ use crate::metrics::{Counter, Gauge, Meter, Op, Value};
 use crate::plan::Plan;
 use crate::scenario::Scenario;
 use crate::time::Time;
+use crate::transcript::{Failure, Recorder};
 
 /// What a callback may do. Nothing happens at once: bytes, letters, dials and ends have their
 /// place later in the turn.
@@ -44,6 +45,7 @@ pub(crate) struct Desk<S: Scenario> {
     pub(crate) office: Office<S::Mail>,
     pub(crate) meter: Box<Meter>,
     pub(crate) ledger: Ledger,
+    pub(crate) recorder: Recorder,
     /// What the callback asked for and the shard does once it has returned.
     pub(crate) wishes: VecDeque<Wish>,
     /// Bots that began an op in this turn, as key and generation, to stamp at the flush.
@@ -258,6 +260,9 @@ impl<S: Scenario> Ctx<'_, S> {
         let latency = self.now.since(flight.due);
         let service = (flight.flushed != Time::NEVER).then(|| self.now.since(flight.flushed));
         self.desk.meter.op(op).ended(ok, latency, service);
+        if !ok {
+            self.desk.recorder.fail(self.id, self.now, Failure::Failed(op));
+        }
         Some(latency)
     }
 

@@ -88,6 +88,7 @@ mod shard;
 mod sys;
 pub mod time;
 pub mod timers;
+mod transcript;
 mod transport;
 
 pub use bots::Role;
@@ -111,8 +112,9 @@ pub use report::{
     Panic, Phase, Report, Snapshot,
 };
 pub use run::{Run, StartError, start, start_observed};
-pub use scenario::Scenario;
+pub use scenario::{Scenario, Work};
 pub use shard::Life;
 pub use time::Time;
+pub use transcript::{FAILING_MAX, Failure, Piece, Transcript};
 #[cfg(feature = "fuzzed")]
 pub use transport::RecordLayer;

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::net::Tuning;
+use crate::transcript::FAILING_MAX;
 
 mod arrival;
 mod tls;
@@ -66,6 +67,9 @@ pub struct Plan {
     pub breaker: bool,
     /// Ids of bots whose bytes an observer wants to see, both ways.
     pub trace: Vec<u32>,
+    /// Of how many failing bots the report has what they said and heard last, if they fail in one
+    /// of the few places of their shard where that is kept; 0 keeps nothing.
+    pub failing: u32,
     /// The bug planted in this run, for the tests of the oracles.
     #[cfg(feature = "planted")]
     pub planted: Option<crate::planted::Bug>,
@@ -103,6 +107,7 @@ impl Default for Plan {
             ledger: crate::ledger::Terms::default(),
             breaker: false,
             trace: Vec::new(),
+            failing: 0,
             #[cfg(feature = "planted")]
             planted: None,
         }
@@ -156,6 +161,9 @@ impl Plan {
         }
         if let Some(Err(why)) = self.tls.as_ref().map(crate::transport::check) {
             return fault("tls", why);
+        }
+        if self.failing > FAILING_MAX {
+            return fault("failing", format!("transcripts of at most {FAILING_MAX} bots"));
         }
         if self.respawn.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
             return fault("respawn", "must be a rate above 0 a second".into());

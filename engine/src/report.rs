@@ -1,10 +1,12 @@
 //! What a run tells: a snapshot a second, a report at the end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::BotId;
 use crate::metrics::{Meter, Names, Population};
 use crate::time::Time;
+use crate::transcript::Transcript;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +90,9 @@ pub struct Report {
     pub endpoints: Vec<EndpointReport>,
     /// The most bytes that sockets had refused at the end of a second.
     pub unsent_max: u64,
+    /// The last words of the first bots that failed in a place where these are kept
+    /// ([`Plan::failing`](crate::Plan::failing)).
+    pub transcripts: Vec<Arc<Transcript>>,
 }
 
 /// One endpoint of a run: what the counts of its seconds do not tell.

@@ -11,6 +11,18 @@ use crate::links::{Link, Lost};
 use crate::mail::Letter;
 use crate::metrics::{Names, Op};
 
+/// What the engine does for a link beside carrying its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// TLS begins: where the session asked for it, or with the connection, before
+    /// [`on_open`](Scenario::on_open). Its end is [`on_secured`](Scenario::on_secured).
+    Handshake,
+    /// The session has asked for a key that has to be derived, and waits for it.
+    Derivation,
+    /// It has that key.
+    Derived,
+}
+
 /// What bots do. `&self` is what all of them share and never changes: phrases, accounts, settings.
 ///
 /// Every callback runs on the bot's own shard, one at a time, and must not block.
@@ -48,6 +60,11 @@ pub trait Scenario: Sized + Send + Sync + 'static {
     fn on_open(&self, bot: &mut Self::Bot, link: Link, ctx: &mut Ctx<'_, Self>) {
         let _ = (bot, link);
         ctx.ready();
+    }
+
+    /// The engine does something for a link that its session neither sees nor hears.
+    fn on_work(&self, bot: &mut Self::Bot, link: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        let _ = (bot, link, work, ctx);
     }
 
     /// TLS is up on a link, and its session has been opened over it. If TLS began with the

@@ -25,6 +25,7 @@ use crate::plan::{Cohort, Plan};
 use crate::scenario::Scenario;
 use crate::time::Time;
 use crate::timers::Timers;
+use crate::transcript::Recorder;
 use crate::transport::Transports;
 
 pub(crate) mod check;
@@ -35,6 +36,7 @@ mod launch;
 mod life;
 mod moments;
 pub(crate) mod orders;
+mod record;
 mod sample;
 mod secure;
 mod serve;
@@ -287,6 +289,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 office: parts.office,
                 meter,
                 ledger: Ledger::new(me, shards, plan.ledger),
+                recorder: Recorder::new(plan.failing),
                 wishes: VecDeque::with_capacity(16),
                 begun: Vec::with_capacity(WAKE_MAX),
                 key: NONE,

@@ -55,8 +55,9 @@ pub use login::KnownFeatures;
 pub use managed::Resumption;
 pub use send::{History, Subscription};
 pub use stanza::{
-    Kind, Muc, STATUS_BANNED, STATUS_CREATED, STATUS_KICKED, STATUS_NICK, STATUS_RENAMED,
-    STATUS_SELF, STATUS_SHUTDOWN, Stanza, StanzaError, StreamError,
+    Kind, Muc, Removal, STATUS_AFFILIATION, STATUS_BANNED, STATUS_CREATED, STATUS_FAULT,
+    STATUS_KICKED, STATUS_MEMBERS_ONLY, STATUS_NICK, STATUS_RENAMED, STATUS_SELF, STATUS_SHUTDOWN,
+    Stanza, StanzaError, StreamError,
 };
 
 use login::Login;

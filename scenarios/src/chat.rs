@@ -4,11 +4,12 @@
 //!   byte stream up -> stream -> tls -> stream -> sasl -> stream -> bind -> online -> presence
 //!   |-------------------------------- xmpp.login ----------------------------|
 //! ```
-//! Each phase is an op of its own; which of them there are depends on the service.
+//! Each phase is an op of its own; which of them there are depends on the service. TLS that begins
+//! with the connection is the first of them. Deriving a key is an op beside `sasl`.
 
 use std::sync::Arc;
 
-use densebots_engine::{BotId, Ctx, Link, Op, Plan, Scenario};
+use densebots_engine::{BotId, Ctx, Link, Op, Plan, Scenario, Work};
 use densebots_protocols::xmpp::sasl::prepared;
 use densebots_protocols::xmpp::{
     Account, Event, Identity, Kind, Management, Phase, Resumption, Service, Stanza, Xmpp,
@@ -18,8 +19,10 @@ use crate::accounts::Accounts;
 use crate::elsewhere::{self, Causes, HOPS_MAX};
 use crate::{Parameter, SettingError, Settings};
 
+mod made;
 mod room;
 mod wanted;
+pub(crate) use made::{Made, Making, PARAMETERS as MAKING};
 pub(crate) use room::{ROOMS_MAX, Room, TRIES_MAX, UNLOCKING};
 pub use wanted::is_domain;
 
@@ -95,8 +98,10 @@ const BIND: Op = Op(4);
 const MANAGEMENT: Op = Op(5);
 /// From the first presence until the service tells it back.
 pub const PRESENCE: Op = Op(6);
+/// From when a login needs a key until that is derived; beside [`SASL`], a part of it.
+const PBKDF2: Op = Op(7);
 /// The names of these ops.
-pub const OPS: [&str; 7] = [
+pub const OPS: [&str; 8] = [
     "xmpp.login",
     "xmpp.stream",
     "xmpp.tls",
@@ -104,6 +109,7 @@ pub const OPS: [&str; 7] = [
     "xmpp.bind",
     "xmpp.management",
     "xmpp.presence",
+    "xmpp.pbkdf2",
 ];
 /// The first op that a scenario can have of its own.
 pub const OWN: u16 = OPS.len() as u16;
@@ -227,6 +233,14 @@ impl Chat {
         self.who == Who::Account
     }
 
+    /// The bot of this run that an address is of, if it is one: by its resource.
+    pub(crate) fn bot_at(&self, address: &str) -> Option<BotId> {
+        let (account, resource) = address.split_once('/')?;
+        let id = BotId(resource.strip_prefix(&self.mark)?.strip_prefix('-')?.parse().ok()?);
+        let (name, domain) = account.split_once('@')?;
+        (domain == self.domain() && name == self.name(id).to_lowercase()).then_some(id)
+    }
+
     /// A session that logs a bot in, or goes on where the one before was lost.
     pub fn session(&self, id: BotId, stay: &mut Stay) -> Xmpp {
         stay.phase = None;
@@ -252,13 +266,29 @@ impl Chat {
         Account { service: self.service.clone(), identity, resource }
     }
 
-    /// The byte stream is up.
+    /// The byte stream is up: the login begins, unless it began with TLS.
     pub fn opened<S: Scenario>(&self, stay: &mut Stay, ctx: &mut Ctx<'_, S>) {
-        ctx.begin(LOGIN);
-        enter(stay, Some(STREAM), ctx);
+        if stay.phase.is_none() {
+            ctx.begin(LOGIN);
+            enter(stay, Some(STREAM), ctx);
+        }
     }
 
-    /// The byte stream is up over TLS. After direct TLS the login has not begun yet.
+    /// The engine does something for the login. TLS that begins with the connection is the first
+    /// phase.
+    pub fn works<S: Scenario>(&self, stay: &mut Stay, work: Work, ctx: &mut Ctx<'_, S>) {
+        match work {
+            Work::Handshake if stay.phase.is_none() => {
+                ctx.begin(LOGIN);
+                enter(stay, Some(TLS), ctx);
+            }
+            Work::Handshake => {}
+            Work::Derivation => ctx.begin(PBKDF2),
+            Work::Derived => _ = ctx.end(PBKDF2),
+        }
+    }
+
+    /// The byte stream is up over TLS.
     pub fn secured<S: Scenario>(&self, stay: &mut Stay, ctx: &mut Ctx<'_, S>) {
         if stay.phase == Some(TLS) {
             enter(stay, Some(STREAM), ctx);

@@ -13,7 +13,7 @@
 //!   other for ever;
 //! - a bot's own words that come back to it, whatever their id.
 
-use densebots_engine::{BotId, Counter, Ctx, Link, Lost, Names, Plan, Rng, Role, Scenario};
+use densebots_engine::{BotId, Counter, Ctx, Link, Lost, Names, Plan, Rng, Role, Scenario, Work};
 use densebots_protocols::xmpp::{Event, Kind, Stanza, Xmpp};
 
 use crate::chat::{self, Chat, Stay, Told};
@@ -103,6 +103,10 @@ impl Scenario for Echobot {
             (Told::Other, Event::Message(message)) => self.message(&message, ctx),
             _ => {}
         }
+    }
+
+    fn on_work(&self, bot: &mut Bot, _: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        self.chat.works(&mut bot.0, work, ctx);
     }
 
     fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {

@@ -10,56 +10,32 @@
 //!              +--own presence unavailable-- leaving <- all said
 //! ```
 //! Who is the first in a room creates it; where a service locks a new room until its owner has
-//! spoken, the others try again after a while. Rooms made so are gone when the last bot has left.
+//! spoken, the others try again after a while. Who made a room destroys it when the run drains.
 
 use std::time::Duration;
 
 use densebots_engine::{
-    BotId, Counter, Ctx, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Think,
+    BotId, Counter, Ctx, Link, Lost, Names, Op, Rng, Role, Scenario, Think, Work,
 };
 use densebots_protocols::xmpp::{Event, History, Xmpp};
 
-use crate::chat::{self, Chat, ROOMS_MAX, Room, Stay, Told};
-use crate::{Parameter, SettingError, Settings, Traffic, phrases, refusals};
+use crate::chat::{self, Chat, Made, Making, Room, Stay, Told};
+use crate::refusals::{self, Refusals};
+use crate::tag::Tag;
+use crate::thrown;
 
 mod hears;
 #[cfg(test)]
 mod tests;
-
-/// What can be set, beside what all XMPP scenarios have.
-pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 10] = chat::with([
-    Parameter { name: "rooms", default: "0", about: "rooms; 0 means one for every five bots" },
-    Parameter {
-        name: "room-names",
-        default: "bot_room_{id}",
-        about: "names of rooms by number: {id}, or {id:06} with zeros",
-    },
-    Parameter {
-        name: "create",
-        default: "true",
-        about: "false: rooms have to be there, and creating one counts as a refusal",
-    },
-    Parameter {
-        name: "phrases",
-        default: "",
-        about: "a text file, a phrase a line; else built-in",
-    },
-    Parameter { name: "says", default: "5..10", about: "phrases in a room: least and most" },
-    Parameter { name: "pause", default: "5s..15s", about: "after a phrase: shortest and longest" },
-    Parameter { name: "listeners", default: "0", about: "percent of the bots that say nothing" },
-    Parameter {
-        name: "measure",
-        default: "1",
-        about: "one bot in so many hears and accounts; the others drop messages unread",
-    },
-    Parameter { name: "patience", default: "5s", about: "the pause after a refusal" },
-    Parameter { name: "history", default: "0", about: "old messages that a join asks for" },
-]);
+mod wanted;
+pub use wanted::PARAMETERS;
 
 const JOIN: Op = Op(chat::OWN);
 const LEAVE: Op = Op(chat::OWN + 1);
 /// From the moment a phrase was due until its sender hears it.
 const SAY: Op = Op(chat::OWN + 2);
+/// From the order to destroy a room that the bot made until it is answered.
+const DESTROY: Op = Op(chat::OWN + 3);
 
 /// Rooms that bots made.
 const CREATED: Counter = Counter(0);
@@ -67,8 +43,12 @@ const CREATED: Counter = Counter(0);
 const THROWN_OUT: Counter = Counter(1);
 /// Streams that went on over a new connection, where other bots log in anew.
 const RESUMED: Counter = Counter(2);
+/// Rooms that were made by bots that had made too many to remember.
+const FORGOTTEN: Counter = Counter(3);
+/// Bots that a room threw out, by why.
+const THROWN: u16 = 4;
 /// Refusals, by condition.
-const REFUSED: u16 = 3;
+const REFUSED: u16 = THROWN + thrown::COUNT;
 
 /// What all bots share.
 pub struct Jumper {
@@ -82,12 +62,17 @@ pub struct Jumper {
     /// Of so many bots one measures.
     measure: u64,
     create: bool,
+    tag: Tag,
+    refusals: Refusals,
+    making: Making,
     history: History,
 }
 
 /// One bot.
 pub struct Bot {
     stay: Stay,
+    /// The rooms that it has to destroy.
+    made: Made,
     /// The room it is in, enters or leaves.
     room: u32,
     /// What it has to hear back, as numbered by the ledger.
@@ -112,36 +97,6 @@ enum Place {
 }
 
 impl Jumper {
-    /// From what was set.
-    pub fn from(settings: &Settings, plan: &Plan) -> Result<Jumper, SettingError> {
-        let chat = Chat::from(settings, plan)?;
-        let says = settings.span("says", |text| text.parse().ok(), "a span such as 5..10")?;
-        let pause = settings.times("pause")?;
-        let create = settings.switch("create")?;
-        let last = settings.number("history", 0..=1000, "a number from 0 to 1000")?;
-        Ok(Jumper {
-            rooms: chat.rooms(settings, count(settings, plan.load.bots_max())?)?,
-            phrases: phrases::read(settings)?,
-            says,
-            pause: Think::Uniform(pause.0, pause.1),
-            patience: settings.duration("patience")?,
-            listeners: settings.number("listeners", 0..=100, "a share from 0 to 100")?,
-            measure: settings.number("measure", 1..=u64::MAX, "a number from 1 on")?,
-            create,
-            history: if last == 0 { History::None } else { History::Last(last as u32) },
-            chat,
-        })
-    }
-
-    /// The traffic of one bot that talks, with `bots` of them.
-    pub fn traffic(settings: &Settings, bots: u64) -> Result<Traffic, SettingError> {
-        let pause = settings.times("pause")?;
-        let rate = 2.0 / (pause.0 + pause.1).as_secs_f64().max(0.001);
-        let rooms = count(settings, bots)?;
-        let others = bots as f64 / rooms as f64;
-        Ok(Traffic { sends: rate, hears: rate * (others + 1.0), bytes: 250 })
-    }
-
     fn room(&self, bot: &Bot) -> &Room {
         &self.rooms[bot.room as usize]
     }
@@ -171,7 +126,10 @@ impl Jumper {
     fn ask(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
         bot.asks_again = false;
         let (room, nick) = (&self.room(bot).address, self.nick(bot, ctx.id));
-        ctx.send(|session, out| session.join(room, &nick, None, self.history, out));
+        let password = self.making.password(bot.room);
+        ctx.send(|session, out| {
+            session.join(room, &nick, password.as_deref(), self.history, out);
+        });
     }
 
     fn leave(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
@@ -198,7 +156,8 @@ impl Jumper {
             ctx.begin(SAY);
         }
         ctx.send(|session, out| {
-            session.groupchat(&room.address, message.text().as_str(), phrase, out);
+            let body = self.tag.body(phrase, message);
+            session.groupchat(&room.address, message.text().as_str(), &body, out);
         });
     }
 
@@ -220,17 +179,20 @@ impl Scenario for Jumper {
     type Mail = ();
 
     fn names(&self) -> Names {
-        let counters = ["jumper.rooms_created", "jumper.thrown_out", "xmpp.resumed"];
+        let counters =
+            ["jumper.rooms_created", "jumper.thrown_out", "xmpp.resumed", "jumper.rooms_forgotten"];
+        let counters = counters.into_iter().map(str::to_owned).chain(thrown::names("jumper"));
         Names {
-            counters: counters.into_iter().map(str::to_owned).chain(refusals::names()).collect(),
+            counters: counters.chain(refusals::names()).collect(),
             ledger: true,
-            ..Names::ops(&chat::ops(["xmpp.join", "xmpp.leave", "xmpp.say"]))
+            ..Names::ops(&chat::ops(["xmpp.join", "xmpp.leave", "xmpp.say", "xmpp.destroy"]))
         }
     }
 
     fn bot(&self, _: BotId, _: Role, _: &mut Rng) -> Bot {
         Bot {
             stay: Stay::default(),
+            made: Made::default(),
             room: 0,
             said: 0,
             left: 0,
@@ -286,6 +248,7 @@ impl Scenario for Jumper {
             Told::Other => match event {
                 Event::Presence(presence) => self.presence(bot, &presence, ctx),
                 Event::Message(message) => self.message(bot, &message, ctx),
+                Event::Iq(iq) => Self::answered(&iq, ctx),
                 _ => {}
             },
         }
@@ -320,6 +283,19 @@ impl Scenario for Jumper {
         }
     }
 
+    fn on_drain(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        if ctx.draining() {
+            for room in bot.made.take() {
+                self.making.destroy((room, &self.rooms[room as usize]), DESTROY, ctx);
+            }
+        }
+        ctx.leave_when_idle();
+    }
+
+    fn on_work(&self, bot: &mut Bot, _: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        self.chat.works(&mut bot.stay, work, ctx);
+    }
+
     fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {
         self.chat.secured(&mut bot.stay, ctx);
     }
@@ -337,10 +313,4 @@ impl Scenario for Jumper {
     fn on_silent(&self, _: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) -> bool {
         ctx.send(|session, out| session.ping("", "alive", out))
     }
-}
-
-/// How many rooms there are for so many bots.
-fn count(settings: &Settings, bots: u64) -> Result<u64, SettingError> {
-    let rooms = settings.number("rooms", 0..=ROOMS_MAX, "a number up to 1,000,000")?;
-    Ok(if rooms > 0 { rooms } else { (bots / 5).clamp(1, ROOMS_MAX) })
 }

@@ -27,8 +27,10 @@ mod refusals;
 pub mod register;
 pub mod rooms;
 mod settings;
+mod tag;
 pub mod talk;
 pub mod target;
+mod thrown;
 pub mod xmpp_idle;
 
 pub use settings::{Parameter, SettingError, Settings, duration_of};

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use densebots_engine::{
-    BotId, Counter, Ctx, Link, Lost, Names, Op, Plan, Repeat, Rng, Role, Scenario,
+    BotId, Counter, Ctx, Link, Lost, Names, Op, Plan, Repeat, Rng, Role, Scenario, Work,
 };
 use densebots_protocols::xmpp::{Event, Xmpp};
 
@@ -113,6 +113,10 @@ impl Scenario for LoginStorm {
         if op == PRESENCE {
             self.stay(ctx);
         }
+    }
+
+    fn on_work(&self, bot: &mut Bot, _: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        self.chat.works(&mut bot.0, work, ctx);
     }
 
     fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {

@@ -16,15 +16,16 @@
 use std::time::Duration;
 
 use densebots_engine::{
-    BotId, Counter, Ctx, GroupId, Letter, Link, Lost, Names, Op, Plan, Rng, Role, Scenario,
+    BotId, Counter, Ctx, GroupId, Letter, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Work,
 };
 use densebots_protocols::xmpp::{Event, Kind, Stanza, Xmpp};
 
 use crate::chat::{self, Chat, PRESENCE, Stay, Told};
+use crate::tag::{self, Tag};
 use crate::{Parameter, SettingError, Settings, Traffic, refusals};
 
 /// What can be set, beside what all XMPP scenarios have.
-pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 7] = chat::with([
+pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 8] = chat::with([
     Parameter { name: "before", default: "4", about: "neighbours with lower ids" },
     Parameter { name: "behind", default: "4", about: "neighbours with higher ids" },
     Parameter { name: "rounds", default: "73", about: "messages to each neighbour; 0: no end" },
@@ -32,6 +33,7 @@ pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 7] = chat::with([
     Parameter { name: "size", default: "80..120", about: "bytes of a message: least and most" },
     Parameter { name: "settle", default: "5s", about: "from the presence to the first message" },
     Parameter { name: "linger", default: "10s", about: "from the last message to leaving" },
+    tag::PARAMETER,
 ]);
 
 /// From the moment a message was due until its addressee hears it.
@@ -61,6 +63,7 @@ pub struct OneToOne {
     size: (u32, u32),
     settle: Duration,
     linger: Duration,
+    tag: Tag,
     text: String,
 }
 
@@ -118,6 +121,7 @@ impl OneToOne {
             size,
             settle: settings.duration("settle")?,
             linger: settings.duration("linger")?,
+            tag: Tag::from(settings)?,
             text,
         })
     }
@@ -152,7 +156,8 @@ impl OneToOne {
         let message = ctx.ledger().sent_to(neighbour);
         ctx.begin_nth(MESSAGE, message.sequence as u16);
         let to = format!("{}@{}", self.chat.name(neighbour), self.chat.domain());
-        ctx.send(|session, out| session.message(&to, message.text().as_str(), text, out));
+        let body = self.tag.body(text, message);
+        ctx.send(|session, out| session.message(&to, message.text().as_str(), &body, out));
     }
 
     /// The service has told the bot's presence back: messages to it come.
@@ -168,8 +173,7 @@ impl OneToOne {
     }
 
     fn message(&self, bot: &Bot, message: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
-        let id = message.id().unwrap_or_default();
-        let known = ctx.ledger().read(id.as_bytes());
+        let known = self.tag.read(message.id().as_deref(), message, &ctx.ledger());
         match (message.kind(), known) {
             (Kind::Error, known) => {
                 ctx.count(refusals::counter(REFUSED, refusals::condition(message)), 1);
@@ -180,7 +184,15 @@ impl OneToOne {
             }
             (Kind::Groupchat | Kind::Headline, _) => {}
             (_, None) if message.body().is_none() => {}
-            (_, None) => ctx.ledger().foreign(),
+            (_, None) => match message.from().and_then(|from| self.chat.bot_at(&from)) {
+                // It is of this run, and nobody can say which one it is.
+                Some(sender) if bot.resumed || message.delay().is_none() => {
+                    let own = GroupId::of_bot(ctx.id);
+                    ctx.ledger().ids_not_kept(own);
+                    ctx.send_to(sender, None);
+                }
+                _ => ctx.ledger().foreign(),
+            },
             (_, Some(_)) if !bot.resumed && message.delay().is_some() => {
                 ctx.count(OFFLINE, 1);
                 ctx.ledger().history();
@@ -188,7 +200,7 @@ impl OneToOne {
             (_, Some(known)) => {
                 let own = GroupId::of_bot(ctx.id);
                 ctx.ledger().heard(own, known);
-                ctx.send_to(known.sender, known.sequence);
+                ctx.send_to(known.sender, Some(known.sequence));
             }
         }
     }
@@ -199,8 +211,8 @@ const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 impl Scenario for OneToOne {
     type Session = Xmpp;
     type Bot = Bot;
-    /// The number of a message that was heard.
-    type Mail = u32;
+    /// The number of a message that was heard, if it had one still.
+    type Mail = Option<u32>;
 
     fn names(&self) -> Names {
         let counters = std::iter::once("one-to-one.offline".to_owned());
@@ -265,8 +277,15 @@ impl Scenario for OneToOne {
         ctx.wake_at(ctx.due + if last { self.linger } else { self.pace });
     }
 
-    fn on_mail(&self, _: &mut Bot, letter: &Letter<u32>, ctx: &mut Ctx<'_, Self>) {
-        ctx.end_nth(MESSAGE, letter.body as u16);
+    fn on_mail(&self, _: &mut Bot, letter: &Letter<Option<u32>>, ctx: &mut Ctx<'_, Self>) {
+        match letter.body {
+            Some(sequence) => ctx.end_nth(MESSAGE, sequence as u16),
+            None => ctx.end(MESSAGE), // the oldest in flight: they come in order
+        };
+    }
+
+    fn on_work(&self, bot: &mut Bot, _: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        self.chat.works(&mut bot.stay, work, ctx);
     }
 
     fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {

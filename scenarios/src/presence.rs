@@ -17,7 +17,7 @@
 use std::time::Duration;
 
 use densebots_engine::{
-    BotId, Counter, Ctx, GroupId, Link, Lost, Names, Op, Plan, Rng, Role, Scenario,
+    BotId, Counter, Ctx, GroupId, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Work,
 };
 use densebots_protocols::xmpp::{Event, Kind, Stanza, Subscription, Xmpp, namespace};
 
@@ -291,6 +291,10 @@ impl Scenario for Presence {
         } else if bot.known && !ctx.in_flight(SUBSCRIBE) {
             self.seed(bot, true, ctx);
         }
+    }
+
+    fn on_work(&self, bot: &mut Bot, _: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        self.chat.works(&mut bot.stay, work, ctx);
     }
 
     fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {

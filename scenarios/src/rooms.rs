@@ -18,11 +18,14 @@ use std::time::Duration;
 
 use densebots_engine::{
     BotId, Counter, Ctx, GroupId, Letter, Link, Lost, Names, Op, Plan, Rng, Role, Scenario, Time,
+    Work,
 };
 use densebots_protocols::xmpp::{Event, History, Stanza, Xmpp};
 
-use crate::chat::{self, Chat, Room, Stay, Told};
-use crate::{SettingError, Settings, Traffic, phrases, refusals};
+use crate::chat::{self, Chat, Making, Room, Stay, Told};
+use crate::refusals::{self, Refusals};
+use crate::tag::Tag;
+use crate::{SettingError, Settings, Traffic, phrases, thrown};
 
 mod hears;
 mod places;
@@ -36,13 +39,17 @@ const JOIN: Op = Op(chat::OWN);
 const CREATE: Op = Op(chat::OWN + 1);
 /// From the moment a message was due until its sender hears it.
 const SAY: Op = Op(chat::OWN + 2);
+/// From the order to destroy a room that the bot made until it is answered.
+const DESTROY: Op = Op(chat::OWN + 3);
 
 /// Rooms that bots made.
 const CREATED: Counter = Counter(0);
 /// Bots that a room threw out.
 const THROWN_OUT: Counter = Counter(1);
+/// Bots that a room threw out, by why.
+const THROWN: u16 = 2;
 /// Refusals, by condition.
-const REFUSED: u16 = 2;
+const REFUSED: u16 = THROWN + thrown::COUNT;
 
 /// What all bots share.
 pub struct Rooms {
@@ -56,6 +63,9 @@ pub struct Rooms {
     messages: u32,
     entry: Duration,
     patience: Duration,
+    tag: Tag,
+    refusals: Refusals,
+    making: Making,
 }
 
 /// One bot.
@@ -87,6 +97,8 @@ struct Seat {
     settled: bool,
     /// The room is configured.
     open: bool,
+    /// The bot made it, and has to destroy it.
+    made: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +130,7 @@ impl Seat {
             nick: 0,
             settled: false,
             open: false,
+            made: false,
         }
     }
 
@@ -148,6 +161,9 @@ impl Rooms {
             messages: messages as u32,
             entry: settings.duration("entry")?,
             patience: settings.duration("patience")?,
+            tag: Tag::from(settings)?,
+            refusals: Refusals::from(settings)?,
+            making: Making::from(settings)?,
             chat,
         })
     }
@@ -221,7 +237,10 @@ impl Rooms {
         }
         seat.entry = seat.since + patience; // the op ends by then, whatever comes of it
         let (room, nick) = (&self.rooms[seat.room as usize].address, self.nick(seat, ctx.id));
-        ctx.send(|session, out| session.join(room, &nick, None, History::None, out));
+        let password = self.making.password(seat.room);
+        ctx.send(|session, out| {
+            session.join(room, &nick, password.as_deref(), History::None, out);
+        });
     }
 
     fn speak(&self, bot: &mut Bot, nth: usize, ctx: &mut Ctx<'_, Self>) {
@@ -238,7 +257,8 @@ impl Rooms {
         let message = ctx.ledger().sent(room.group);
         ctx.begin_nth(SAY, message.sequence as u16);
         ctx.send(|session, out| {
-            session.groupchat(&room.address, message.text().as_str(), phrase, out);
+            let body = self.tag.body(phrase, message);
+            session.groupchat(&room.address, message.text().as_str(), &body, out);
         });
     }
 
@@ -260,9 +280,13 @@ impl Scenario for Rooms {
     fn names(&self) -> Names {
         let counters = ["created", "thrown_out"].map(|name| format!("rooms.{name}"));
         Names {
-            counters: counters.into_iter().chain(refusals::names()).collect(),
+            counters: counters
+                .into_iter()
+                .chain(thrown::names("rooms"))
+                .chain(refusals::names())
+                .collect(),
             ledger: true,
-            ..Names::ops(&chat::ops(["xmpp.join", "xmpp.create", "xmpp.say"]))
+            ..Names::ops(&chat::ops(["xmpp.join", "xmpp.create", "xmpp.say", "xmpp.destroy"]))
         }
     }
 
@@ -336,6 +360,19 @@ impl Scenario for Rooms {
             }
             Mail::Open(_) => {}
         }
+    }
+
+    fn on_drain(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        if ctx.draining() {
+            for seat in bot.seats.iter().filter(|seat| seat.made) {
+                self.making.destroy((seat.room, &self.rooms[seat.room as usize]), DESTROY, ctx);
+            }
+        }
+        ctx.leave_when_idle();
+    }
+
+    fn on_work(&self, bot: &mut Bot, _: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        self.chat.works(&mut bot.stay, work, ctx);
     }
 
     fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {

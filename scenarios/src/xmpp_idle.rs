@@ -6,7 +6,7 @@
 //!     +----------+
 //! ```
 
-use densebots_engine::{BotId, Ctx, Link, Lost, Names, Plan, Rng, Role, Scenario};
+use densebots_engine::{BotId, Ctx, Link, Lost, Names, Plan, Rng, Role, Scenario, Work};
 use densebots_protocols::xmpp::{Event, Xmpp};
 
 use crate::chat::{self, Chat, Stay, Told};
@@ -57,6 +57,10 @@ impl Scenario for XmppIdle {
         if let Told::Online | Told::Resumed = self.chat.hear(&mut bot.0, &event, ctx) {
             ctx.ready();
         }
+    }
+
+    fn on_work(&self, bot: &mut Bot, _: Link, work: Work, ctx: &mut Ctx<'_, Self>) {
+        self.chat.works(&mut bot.0, work, ctx);
     }
 
     fn on_secured(&self, bot: &mut Bot, _: Link, ctx: &mut Ctx<'_, Self>) {

@@ -52,3 +52,22 @@ fn what_is_overtaken_is_out_of_order() {
     assert_eq!(found("reordered"), did("reordered"));
     assert_eq!((found("missing"), found("duplicated")), (0, 0));
 }
+
+#[test]
+fn what_comes_without_its_id_is_known_by_the_tag_in_its_body() {
+    let (_, found) = meddled("--drop-ids", "--set rounds=6 --set tag=body");
+    assert_eq!((found("delivered"), found("missing"), found("foreign")), (480, 0, 0));
+}
+
+#[test]
+fn what_comes_without_its_id_is_not_known_otherwise() {
+    let target = served("xmpp --drop-ids");
+    let port = target.address.port();
+    let (ended, report) = report(&format!("{RUN} --set rounds=6 --target xmpp://localhost:{port}"));
+    let ended = ended.with(0);
+    assert_eq!(report["delivery"]["delivered"], Value::Null);
+    for text in [&ended.out, report["delivery"]["reason"].as_str().unwrap_or_default()] {
+        assert!(text.contains("does not keep the ids of messages"), "{text}");
+    }
+    assert!(ended.out.contains("--set tag=body"), "what helps is said: {}", ended.out);
+}

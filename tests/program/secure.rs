@@ -93,6 +93,36 @@ fn jumpers_talk_to_the_embedded_target_however_it_is_encrypted() {
     }
 }
 
+/// Of a login over TLS each phase is timed, whenever TLS begins; and the key of SCRAM beside it.
+#[test]
+fn the_phases_of_a_login_are_timed() {
+    for flags in ["--tls", "--tls direct"] {
+        let words = format!("{JUMPERS} --conns 10 {flags} --set mechanism=SCRAM-SHA-256");
+        let (ended, report) = report(&words);
+        let ended = ended.with(0);
+        let p50 = |name: &str| {
+            let name = format!("{name}, outside ");
+            let row = ended.out.lines().find_map(|line| line.strip_prefix(&name));
+            let mut cells = row.unwrap_or_default().split_whitespace();
+            let number: f64 = cells.next().and_then(|cell| cell.parse().ok()).unwrap_or_default();
+            if cells.next() == Some("ms") { number * 1000.0 } else { number }
+        };
+        let begun = |name: &str| {
+            let op = report["ops"].as_array().expect("a list").iter().find(|op| op["name"] == name);
+            op.and_then(|op| op["outside_window"].as_u64()).unwrap_or_default()
+        };
+        for name in ["xmpp.login", "xmpp.tls", "xmpp.pbkdf2"] {
+            assert_eq!(begun(name), 10, "{flags}: {name}");
+        }
+        // A handshake verifies signatures; 4,096 rounds are half a millisecond.
+        assert!(p50("xmpp.tls") > 100.0, "{flags}: {} µs", p50("xmpp.tls"));
+        assert!(p50("xmpp.pbkdf2") > 100.0, "{flags}: {} µs", p50("xmpp.pbkdf2"));
+        let share = report["tls"]["derivation_share"].as_f64().expect("keys were derived");
+        assert!(share > 0.01 && share <= 1.0, "{flags}: {share}");
+        assert!(ended.out.contains(" % of the time of logins"), "{}", ended.out);
+    }
+}
+
 #[test]
 fn lines_are_encrypted_from_the_first_byte() {
     let (ended, report) = report("run echo --conns 20 --for 1s --set pace=100ms --tls");

@@ -32,6 +32,7 @@ fn wrong_values_and_clashes_name_their_flag() {
     refused("serve xmpp --drop-one-in 0", &["--drop-one-in", "leave it out"]);
     refused("serve line --reorder-one-in 5", &["--reorder-one-in", "`serve xmpp`"]);
     refused("serve xmpp --delay-by 1s", &["--delay-one-in"]);
+    refused("serve line --drop-ids", &["--drop-ids", "`serve xmpp`"]);
     refused("--for 10", &["--for", "10s"]);
     refused("--arrive 0/s", &["--arrive", "5k/s"]);
     refused("--recv-buffer big", &["--recv-buffer", "64KiB"]);
@@ -40,6 +41,8 @@ fn wrong_values_and_clashes_name_their_flag() {
     refused("--source 192.0.2.1", &["--source 192.0.2.1", "no address of this machine"]);
     refused("--conns -5", &["--bots", "-5"]);
     refused("--conns 10 --trace-bot 99", &["--trace-bot 99", "1 to 10"]);
+    refused("--trace 5", &["--trace", "failing:5"]);
+    refused("--trace failing:101", &["--trace", "at most 100"]);
 }
 
 #[test]
@@ -151,6 +154,10 @@ fn the_environment_sets_flags_and_parameters() {
     command.env("DENSEBOTS_VAR_NOTHING", "1");
     let ended = Running::of(command).end().with(2);
     assert!(ended.err.contains("`nothing`"), "{}", ended.err);
+    let mut command = program("run rooms --conns 1 --for 1s");
+    command.env("DENSEBOTS_VAR_ROOM_PASSWORD_FILE", "/nowhere/secret");
+    let ended = Running::of(command).end().with(2);
+    assert!(ended.err.contains("`room-password-file`, `/nowhere/secret`"), "{}", ended.err);
 }
 
 #[test]

@@ -48,8 +48,12 @@ fn the_strongest_mechanism_over_direct_tls() {
         all_well(server, &report);
         let tls = &report.total.tls;
         assert_eq!((tls.handshakes, tls.dense), (3, 3), "TLS 1.3 with a suite that is kept dense");
-        assert_eq!(op(&report, "xmpp.tls"), (0, 0), "it is a part of the connect");
+        assert_eq!(op(&report, "xmpp.tls"), (3, 3), "from the connection to its end");
         assert!(report.total.derive.count > 0, "the strongest is a SCRAM");
+        assert_eq!(
+            op(&report, "xmpp.pbkdf2"),
+            (report.total.derive.count, report.total.derive.count)
+        );
     });
 }
 

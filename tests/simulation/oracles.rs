@@ -29,10 +29,32 @@ pub(crate) fn trial(mut world: World) -> (Vec<String>, u64, World) {
     wrong.extend(blames(&world));
     wrong.extend(mail::check(&world.book.open(), DRAIN));
     wrong.extend(answers(&world));
+    wrong.extend(last_words(&world));
     wrong.append(&mut world.book.open().wrong);
     wrong.append(&mut world.target_book.open().wrong);
     let hash = world.stage.trace_hash();
     (wrong, hash, world)
+}
+
+/// Of as many bots as were wanted at most, each once, there are a few pieces of what it said and
+/// heard before it failed, in order.
+fn last_words(world: &World) -> Vec<String> {
+    let transcripts = &world.stage.report(world.bots).transcripts;
+    let mut bots: Vec<_> = transcripts.iter().map(|own| own.bot).collect();
+    bots.sort_unstable();
+    bots.dedup();
+    let mut wrong = Vec::new();
+    if bots.len() != transcripts.len() || bots.len() > world.plan.failing as usize {
+        wrong.push(format!("last words: of {bots:?}, each once and {}", world.plan.failing));
+    }
+    for own in transcripts {
+        let moments = own.pieces.iter().map(|piece| piece.at).chain([own.at]);
+        let fits = own.pieces.iter().all(|piece| piece.bytes.len() == piece.length.min(512));
+        if !moments.is_sorted() || !(1..=8).contains(&own.pieces.len()) || !fits {
+            wrong.push(format!("last words: {own:?}"));
+        }
+    }
+    wrong
 }
 
 /// Everything healed: whoever lives is online and has finished an op since. No wake was forgotten.

@@ -94,6 +94,7 @@ impl Setting {
             seed,
             load,
             first_id: FIRST_ID,
+            failing: (seed % 4) as u32,
             capacity: [0, 16][pick(2) as usize],
             shards: 2,
             connecting_max: [2, 4, 8, 64][pick(4) as usize],

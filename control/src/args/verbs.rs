@@ -73,6 +73,9 @@ pub(crate) struct MeddlingFlags {
     /// Let the next one overtake one in so many
     #[arg(long, value_name = "N", value_parser = units::count)]
     pub reorder_one_in: Option<u32>,
+    /// Deliver every message without the id that its sender gave it
+    #[arg(long)]
+    pub drop_ids: bool,
 }
 
 /// Flags of `try`.

@@ -1,16 +1,17 @@
 //! The ledger in words: who should have heard what, and did.
 
-use densebots_engine::Report;
 use densebots_engine::metrics::{ROOM_SIZES, Spread};
 
-use super::figures::{Figures, carried};
+use super::Summary;
+use super::figures::{Figures, carried, no_ledger};
 use super::table::Table;
 use crate::units::{grouped, micros, span};
 
 /// The lines of the ledger behind their label; none for a scenario that keeps no ledger.
-pub(super) fn lines(report: &Report, figures: &Figures<'_>, label: &str) -> Vec<String> {
+pub(super) fn lines(summary: &Summary<'_>, figures: &Figures<'_>) -> Vec<String> {
+    let (report, label) = (summary.report, &summary.label("delivery"));
     let own = &report.total.delivery;
-    if let Some(reason) = report.no_ledger() {
+    if let Some(reason) = no_ledger(report, summary.heading.scenario) {
         return match (report.names.ledger, own.kept) {
             (false, false) => Vec::new(),
             (true, false) => vec![format!("{label}{reason}")],

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use densebots_engine::Report;
 use densebots_engine::metrics::{Meter, OpMeter, Spread};
+use densebots_scenarios::{Builtin, find};
 
 /// The figures a summary leads with: of the measure window, or of the whole run if there was none.
 pub(crate) struct Figures<'a> {
@@ -60,6 +61,26 @@ pub(crate) fn carried(spread: &Spread, quantile: f64) -> Option<u64> {
         _ => 1,
     };
     (spread.count() >= needed).then(|| spread.at(quantile))
+}
+
+/// Why nobody can say who heard what, and what may help; `None` if the ledger can.
+pub(crate) fn no_ledger(report: &Report, scenario: &str) -> Option<String> {
+    let mut reason = report.no_ledger()?;
+    let tagged = |builtin: &Builtin| builtin.parameters.iter().any(|own| own.name == "tag");
+    if report.total.delivery.ids_lost > 0 && find(scenario).is_some_and(tagged) {
+        reason.push_str("; where it keeps their bodies, --set tag=body lets them be known");
+    }
+    Some(reason)
+}
+
+/// Of the time that logins took, the share in which they waited for a key that was derived; `None`
+/// if none did.
+pub(crate) fn derivation_share(report: &Report) -> Option<f64> {
+    let of = |name: &str| {
+        let at = report.names.ops.iter().position(|own| own == name)?;
+        Some(report.total.ops[at].latency.sum()).filter(|&sum| sum > 0.0)
+    };
+    Some((of("xmpp.pbkdf2")? / of("xmpp.login")?).min(1.0))
 }
 
 /// Whether the op's value at this quantile is a timeout: then it says "at least".

@@ -1,7 +1,7 @@
 //! Encryption and logins in words: what they came to, and what of the machine they took.
 
 use super::Summary;
-use super::figures::carried;
+use super::figures::{carried, derivation_share};
 use crate::units::{grouped, micros, span};
 use std::time::Duration;
 
@@ -34,12 +34,15 @@ pub(super) fn lines(summary: &Summary<'_>) -> Vec<String> {
         let (spent, cpu) = (Duration::from_micros(derive.spent_us), report.generator.cpu);
         let share = 100.0 * spent.as_secs_f64() / cpu.as_secs_f64().max(1e-6);
         lines.push(format!(
-            "{}{} derived (PBKDF2), {} remembered, {} or {:.0} % of the generator's CPU",
+            "{}{} derived (PBKDF2), {} remembered, {} or {:.0} % of the generator's CPU{}",
             summary.label("keys"),
             grouped(derive.count),
             grouped(derive.remembered),
             span(spent),
             share.min(100.0),
+            derivation_share(report).map_or(String::new(), |share| {
+                format!("; {:.0} % of the time of logins", 100.0 * share)
+            }),
         ));
     }
     lines

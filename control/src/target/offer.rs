@@ -103,7 +103,8 @@ impl Offer {
 fn only_xmpp(flags: &ServeFlags) -> Option<&'static str> {
     let all = [("--domain", flags.domain.is_some()), ("--accounts", flags.accounts.is_some())];
     let faults = one_in(&flags.meddling).map(|(flag, given)| (flag, given.is_some()));
-    all.into_iter().chain(faults).find(|(_, given)| *given).map(|(flag, _)| flag)
+    let all = all.into_iter().chain([("--drop-ids", flags.meddling.drop_ids)]);
+    all.chain(faults).find(|(_, given)| *given).map(|(flag, _)| flag)
 }
 
 /// What can be done to one delivery in so many.
@@ -123,7 +124,8 @@ fn meddling(flags: &MeddlingFlags) -> Result<Meddling> {
     let [drop, duplicate, delay, reorder] =
         one_in(flags).map(|(_, given)| given.map_or(0, u64::from));
     let delay_by = flags.delay_by.unwrap_or(DELAY);
-    Ok(Meddling { drop, duplicate, delay, delay_by, reorder })
+    let drop_ids = flags.drop_ids;
+    Ok(Meddling { drop, duplicate, delay, delay_by, reorder, drop_ids })
 }
 
 /// Those of a list, and nobody else.

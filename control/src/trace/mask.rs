@@ -3,6 +3,8 @@
 /// Elements whose text is a secret, or would lead to one: of SASL (RFC 6120, section 6.4), of
 /// registration (XEP-0077) and of rooms (XEP-0045).
 const SECRET: [&[u8]; 5] = [b"auth", b"response", b"challenge", b"success", b"password"];
+/// The field of a form whose value is one: a room's password.
+const SECRET_FIELD: &[u8] = b"muc#roomconfig_roomsecret";
 /// What stands in its place.
 const HIDDEN: &[u8] = b"[hidden]";
 /// Names longer than this are none of those.
@@ -23,6 +25,10 @@ pub(super) struct Mask {
     quote: Option<u8>,
     /// The byte before, to know `/>`.
     before: u8,
+    /// The value of the attribute that is read, as far as it can be the name of a field.
+    value: Vec<u8>,
+    /// The field that is open is a secret.
+    secret_field: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,11 +89,18 @@ impl Mask {
                 }
                 State::Name
             }
-            (State::Tag, b'\'' | b'"') => {
-                match self.quote {
-                    None => self.quote = Some(byte),
-                    Some(open) if open == byte => self.quote = None,
-                    Some(_) => {}
+            (State::Tag, b'\'' | b'"') if self.quote.is_none_or(|open| open == byte) => {
+                if self.quote.take().is_none() {
+                    self.quote = Some(byte);
+                    self.value.clear();
+                } else if self.name == b"field" && self.value == SECRET_FIELD {
+                    self.secret_field = true;
+                }
+                State::Tag
+            }
+            (State::Tag, _) if self.quote.is_some() => {
+                if self.value.len() <= SECRET_FIELD.len() {
+                    self.value.push(byte);
                 }
                 State::Tag
             }
@@ -105,8 +118,13 @@ impl Mask {
     }
 
     /// What a tag that ends here leads to.
-    fn opened(&self) -> State {
-        let secret = SECRET.contains(&self.name.as_slice()) && self.before != b'/';
+    fn opened(&mut self) -> State {
+        let empty = self.before == b'/';
+        if self.name == b"/field" || (self.name == b"field" && empty) {
+            self.secret_field = false;
+        }
+        let value = self.secret_field && self.name == b"value";
+        let secret = (value || SECRET.contains(&self.name.as_slice())) && !empty;
         if secret { State::Secret } else { State::Text }
     }
 }
@@ -134,6 +152,20 @@ mod tests {
             ("<s:password a='>'>x</s:password>", "<s:password a='>'>[hidden]</s:password>"),
             ("<password><![CDATA[x]]></password>", "<password>[hidden]</password>"),
             ("<auth></auth>text", "<auth></auth>text"),
+            (
+                "<field var='muc#roomconfig_roomsecret'><value>x</value></field><value>y</value>",
+                "<field var='muc#roomconfig_roomsecret'><value>[hidden]</value></field>\
+                 <value>y</value>",
+            ),
+            (
+                "<field type='text-private' var=\"muc#roomconfig_roomsecret\"><value>x</value>",
+                "<field type='text-private' var=\"muc#roomconfig_roomsecret\"><value>[hidden]\
+                 </value>",
+            ),
+            (
+                "<field var='muc#roomconfig_roomsecret'/><field var='a'><value>x</value>",
+                "<field var='muc#roomconfig_roomsecret'/><field var='a'><value>x</value>",
+            ),
             ("<authentication>a</authentication>", "<authentication>a</authentication>"),
             ("<body>auth password</body>", "<body>auth password</body>"),
         ];

@@ -69,6 +69,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
     let run = ready.start(plan, observer).context("starting the run")?;
     let mut lead = Lead::new(&meant, heading, keeper, signals, flags.output.quiet);
     lead.traced = traced;
+    lead.failing = flags.output.trace.map(|_| 0);
     lead.follow(&run, target.as_mut());
     let report = run.finish();
     drop(target);
@@ -125,6 +126,8 @@ struct Lead {
     paused: bool,
     /// What traced bots go through.
     traced: Option<Receiver<String>>,
+    /// How many transcripts of failing bots were shown, if they are to be.
+    failing: Option<usize>,
     /// What the embedded target has cost: its CPU time, and the most memory.
     cost: Cost,
     notes: Vec<String>,
@@ -158,6 +161,7 @@ impl Lead {
             asked: 0,
             paused: false,
             traced: None,
+            failing: None,
             cost: Cost::default(),
             notes: Vec::new(),
         }
@@ -199,9 +203,21 @@ impl Lead {
         }
     }
 
+    fn tell_failing(&mut self, report: &Report) {
+        let Some(shown) = &mut self.failing else { return };
+        let paint = Paint::on(&io::stderr());
+        for transcript in &report.transcripts[*shown..] {
+            for line in trace::failing::lines(transcript, &report.names, paint) {
+                self.view.trace(&line);
+            }
+        }
+        *shown = report.transcripts.len();
+    }
+
     fn see(&mut self, snapshot: &Snapshot) {
         self.series.push(snapshot);
         self.view.show(snapshot);
+        self.tell_failing(&snapshot.report);
         let Some(keeper) = &mut self.keeper else { return };
         if self.written.elapsed() >= REPORT_EVERY {
             self.written = clock::now();
@@ -249,6 +265,7 @@ impl Lead {
     /// The last report, the summary, the exit code.
     fn close(mut self, report: &Report, meant: &Meant, strict: bool) -> Ending {
         self.tell_traced();
+        self.tell_failing(report);
         self.view.close();
         self.keys = None; // the terminal is whole again before anybody reads the summary
         let phase = densebots_engine::Phase::Ended;

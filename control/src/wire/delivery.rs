@@ -3,13 +3,13 @@
 use densebots_engine::Report;
 use densebots_engine::metrics::{ROOM_SIZES, Spread};
 
-use super::longest;
 use super::shapes::{DeliveryLatencyPart, DeliveryPart};
-use crate::summary::figures::{Figures, carried};
+use super::{Heading, longest};
+use crate::summary::figures::{Figures, carried, no_ledger};
 
 /// Counts over the whole run, because only there do the classes add up; latencies of the window.
-pub(super) fn delivery(report: &Report, figures: &Figures<'_>) -> DeliveryPart {
-    if let Some(reason) = report.no_ledger() {
+pub(super) fn delivery(heading: &Heading, report: &Report, figures: &Figures<'_>) -> DeliveryPart {
+    if let Some(reason) = no_ledger(report, heading.scenario) {
         return DeliveryPart { reason: Some(reason), ..DeliveryPart::default() };
     }
     let (total, window) = (&report.total.delivery, &figures.meter.delivery);

@@ -30,6 +30,8 @@ pub(crate) struct ReportFile {
     pub mail: MailPart,
     /// Losses by cause.
     pub lost: Vec<LostPart>,
+    /// What bots that failed said and heard last: the first of those whose last words are kept.
+    pub transcripts: Vec<TranscriptPart>,
     /// By address.
     pub endpoints: Vec<EndpointPart>,
     /// Who should have heard what, and did.
@@ -220,6 +222,32 @@ pub(crate) struct LostPart {
     pub example_bot: u32,
 }
 
+/// What a bot that failed said and heard last.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TranscriptPart {
+    /// The bot.
+    pub bot: u32,
+    /// When it failed, in seconds of the run.
+    pub at_s: f64,
+    /// How it failed.
+    pub cause: String,
+    /// At most eight, in order.
+    pub lines: Vec<TranscriptLine>,
+}
+
+/// What a bot said in one turn, or one unit that it heard.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TranscriptLine {
+    /// When, in seconds of the run.
+    pub at_s: f64,
+    /// By the bot; otherwise by the target.
+    pub said: bool,
+    /// Its first 512 bytes, without the secrets of XMPP.
+    pub text: String,
+    /// How many it had.
+    pub bytes: u64,
+}
+
 /// One address.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct EndpointPart {
@@ -323,6 +351,8 @@ pub(crate) struct TlsPart {
     pub derivations_remembered: u64,
     /// CPU time spent on deriving keys.
     pub derivation_s: f64,
+    /// Of the time that logins took, the share in which they waited for a key; null if none did.
+    pub derivation_share: Option<f64>,
 }
 
 /// One threshold.

@@ -1,20 +1,45 @@
-//! The end of a second: what was counted in it goes into the report.
+//! The report as it grows: blank at first; what was counted in a second is added at its end.
 
 use std::time::Duration;
 
 use super::{Conductor, Vitals};
-use crate::metrics::{Meter, Population};
+use crate::metrics::{Meter, Names, Population};
 use crate::plan::{Plan, Repeat};
-use crate::report::{BotsReport, EndpointReport, Phase};
+use crate::report::{BotsReport, EndpointReport, Generator, Limited, Phase, Report};
+
+/// The report of a run in which nothing has happened.
+pub(super) fn blank(plan: &Plan, names: Names, shards: usize, target: u64) -> Report {
+    // Made, not cloned: all memory that they will need belongs to the base.
+    let meter = || Meter::new(&names, plan.endpoints.len());
+    let (total, measured, split_tables) = (meter(), meter(), plan.split_tables);
+    Report {
+        names,
+        seed: plan.seed,
+        duration: Duration::ZERO,
+        ended_by: None,
+        panic: None,
+        bots: nobody(plan, target),
+        total,
+        measured,
+        window: Duration::ZERO,
+        limited: Limited::default(),
+        late: plan.ledger.late,
+        ramp: Duration::ZERO,
+        generator: Generator { shards, split_tables, ..Generator::default() },
+        endpoints: endpoints(plan),
+        unsent_max: 0,
+        transcripts: Vec::new(),
+    }
+}
 
 /// Before anybody came.
-pub(super) fn nobody(plan: &Plan, target: u64) -> BotsReport {
+fn nobody(plan: &Plan, target: u64) -> BotsReport {
     let repeating = plan.repeat != Repeat::default();
     BotsReport { target, repeating, min_online: u64::MAX, ..BotsReport::default() }
 }
 
 /// The same of each endpoint.
-pub(super) fn endpoints(plan: &Plan) -> Vec<EndpointReport> {
+fn endpoints(plan: &Plan) -> Vec<EndpointReport> {
     let named = |name: &String| EndpointReport { name: name.clone(), ..EndpointReport::default() };
     plan.endpoints.iter().map(|endpoint| named(&endpoint.name)).collect()
 }

@@ -71,6 +71,11 @@ impl Spread {
         self.histogram.as_ref().map_or(0, |histogram| histogram.len())
     }
 
+    /// The sum of all that was recorded, as exact as the rest.
+    pub fn sum(&self) -> f64 {
+        self.histogram.as_ref().map_or(0.0, |own| own.mean() * own.len() as f64)
+    }
+
     /// The number that this share of the recorded ones does not exceed; 0 if there are none.
     pub fn at(&self, quantile: f64) -> u64 {
         match &self.histogram {

@@ -7,7 +7,7 @@ use super::serve::Heard;
 use crate::derive::{ROUNDS_MAX, derive, steps};
 use crate::links::{Cause, Link, Lost};
 use crate::net::Net;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Work};
 use crate::transport::STEPS_MAX;
 
 /// What a session that asked for a key does next.
@@ -33,15 +33,22 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             self.answer(link, key.as_ref());
             return Asked::Answered;
         }
-        self.desk.links.at(link.key).flags.deriving = true;
+        let slot = self.desk.links.at(link.key);
+        slot.flags.deriving = true;
+        let bot = slot.bot;
         self.derivations.ask(link, derive);
-        Asked::Waits
+        self.works(link, bot, Work::Derivation);
+        if self.is_open(link) { Asked::Waits } else { Asked::Lost }
     }
 
     fn answer(&mut self, link: Link, key: &[u8]) {
         let slot = self.desk.links.at(link.key);
-        slot.flags.deriving = false;
+        let waited = std::mem::take(&mut slot.flags.deriving);
+        let bot = slot.bot;
         self.desk.out.append(link.key, slot, |session, out| session.derived(key, out));
+        if waited {
+            self.works(link, bot, Work::Derived);
+        }
     }
 
     /// Derives what the ration of a turn allows, and one key in any case: those who ask have come
@@ -67,7 +74,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 }
             };
             self.answer(link, key.as_ref());
-            self.go_on_reading(link);
+            if self.is_open(link) {
+                self.go_on_reading(link);
+            }
         }
         self.transports.steps = STEPS_MAX.saturating_sub(spent).max(STEPS_MAX / 2);
     }

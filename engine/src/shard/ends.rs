@@ -10,6 +10,7 @@ use crate::net::Net;
 use crate::planted::Bug;
 use crate::scenario::Scenario;
 use crate::time::Time;
+use crate::transcript::Failure;
 
 impl<S: Scenario, N: Net> Shard<S, N> {
     /// A link is gone unasked. Its bot learns why and decides what follows.
@@ -17,6 +18,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let link = self.desk.links.link(key);
         let slot = self.desk.links.peek(key);
         let (bot, endpoint) = (slot.bot, usize::from(slot.endpoint));
+        let traced = slot.flags.traced;
         // TLS that begins with the connection is a part of the attempt.
         let opened = slot.state != LinkState::Dialling;
         if bot == NONE {
@@ -25,6 +27,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let online = self.bots.core(bot).state == State::Online;
         self.count_online(key, -1);
         lost.online = online && opened && !self.transports.opens_direct(key);
+        if traced {
+            let id = self.bots.core(bot).id;
+            self.desk.recorder.fail(id, self.now, Failure::Lost(lost));
+        }
         self.unchain(bot, key);
         // What the peer is told by an alert is not to be cut off by a reset.
         let told = matches!(lost.cause, crate::Cause::Closed | crate::Cause::Tls);
@@ -127,6 +133,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     fn take_link(&mut self, key: u32, reset: bool) -> S::Session {
         let link = self.desk.links.link(key);
         let slot = self.desk.links.remove(key);
+        if slot.flags.traced {
+            self.desk.recorder.forget(link);
+        }
         if slot.flags.tls {
             let (rest, tier) = self.transports.forget(link);
             rest.into_iter().for_each(|buffer| self.pool.take_back(buffer));
@@ -157,6 +166,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     /// it; under the plan's `repeat` it begins again.
     pub(super) fn end(&mut self, key: u32, outcome: Outcome, reset: bool) {
         self.desk.wishes.clear();
+        if let Outcome::Failed(why) = outcome {
+            let id = self.bots.core(key).id;
+            self.desk.recorder.fail(id, self.now, Failure::GaveUp(why));
+        }
         while self.bots.core(key).links != NONE {
             let link = self.bots.core(key).links;
             self.count_online(link, -1);

@@ -140,9 +140,10 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let next = slot.core.links;
         let link = self.desk.links.insert(dial.key, next, LinkState::Dialling, session);
         slot.core.links = link.key;
+        let watched = self.watches(link, core_id);
         let place = self.desk.links.at(link.key);
         place.since = self.now;
-        place.flags.traced = self.desk.plan.trace.contains(&core_id.0);
+        place.flags.traced = watched;
         place.endpoint = endpoint.map_or(u16::MAX, |nth| nth as u16);
         self.desk.meter.dialled += 1;
         let Some(to) = to else {

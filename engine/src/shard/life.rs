@@ -53,6 +53,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     /// Shows the observer bytes of a bot that the plan traces.
     pub(super) fn trace(&mut self, key: u32, said: bool, bytes: &[u8]) {
         let (bot, at) = (self.bots.core(key).id, self.now);
+        if !self.desk.plan.trace.contains(&bot.0) {
+            return;
+        }
         self.tell(Life::Wire { bot, at, said, bytes: bytes.into() });
     }
 

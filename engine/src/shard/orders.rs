@@ -11,6 +11,7 @@ use crate::net::Net;
 use crate::plan::{Cohort, Pace};
 use crate::scenario::Scenario;
 use crate::time::Time;
+use crate::transcript::Transcript;
 
 /// From the conductor to every shard.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,8 @@ pub(crate) enum Note {
     StopRun(&'static str),
     /// The shard has nothing left to do. Its last counts.
     Ended(usize, Box<Meter>),
+    /// A bot failed in a place where its last words are kept.
+    Failing(Transcript),
     /// A callback panicked.
     Panicked { shard: usize, bot: BotId, message: String },
     /// The system refused what a shard cannot do without.

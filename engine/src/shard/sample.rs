@@ -21,6 +21,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             self.sample();
         }
         self.tell_settled();
+        self.tell_failing();
         while let Some(life) = self.untold.pop_front() {
             let before = self.untold.len();
             self.tell(life);

@@ -7,7 +7,7 @@ use super::{READ_MAX, Shard};
 use crate::links::{Cause, Link, LinkState, Lost, Unsent};
 use crate::net::Net;
 use crate::plan::Tier;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Work};
 use crate::transport::{Opened, Up, words};
 
 impl<S: Scenario, N: Net> Shard<S, N> {
@@ -39,6 +39,11 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             let mut wire = std::mem::take(&mut self.transports.wire);
             wire.clear();
             self.desk.out.withdraw(self.desk.links.at(link.key), &mut wire);
+            if flags.traced {
+                let bot = self.desk.links.at(link.key).bot;
+                self.trace(bot, true, &wire);
+                self.record(link, true, &wire);
+            }
             self.queue_wire(link, &wire);
             self.transports.wire = wire;
             self.encrypt(link, false);
@@ -52,7 +57,17 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     fn encrypt(&mut self, link: Link, direct: bool) {
         let slot = self.desk.links.at(link.key);
         slot.flags.tls = true;
+        let bot = slot.bot;
         self.transports.begin(link, slot.flags.accepted, direct, self.now);
+        self.works(link, bot, Work::Handshake);
+    }
+
+    /// Tells a bot what is done for its link.
+    pub(super) fn works(&mut self, link: Link, bot: u32, work: Work) {
+        self.call(bot, Some(link), self.now, |scenario, bot, ctx| {
+            scenario.on_work(bot, link, work, ctx);
+        });
+        self.settle(bot);
     }
 
     /// Begins the handshakes that have a place, and ends those that take too long.

@@ -11,6 +11,20 @@ use crate::net::{Net, Ready};
 use crate::planted::Bug;
 use crate::scenario::Scenario;
 
+/// How much of the rest a step has taken: all of it is what a peer is blamed for.
+fn unit<E>(step: Option<&Step<E>>, rest: &[u8]) -> usize {
+    match step {
+        None => rest.len(),
+        Some(Step::Partial) => 0,
+        Some(
+            Step::Quiet(taken)
+            | Step::Event(taken, _)
+            | Step::StartTls(taken)
+            | Step::Derive(taken, _),
+        ) => *taken,
+    }
+}
+
 /// What a look at an unread link came to.
 pub(super) enum Heard {
     /// All that was there is read.
@@ -213,7 +227,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         }
         let generation = self.bots.core(bot).generation;
         let ended = matches!(heard, Heard::End);
-        let Some(used) = self.parse(link, bot, input, ended) else { return };
+        let Some(used) = self.parse(link, bot, input, ended, traced) else { return };
         if self.bots.same(bot, generation).is_none() || !self.is_open(link) {
             return;
         }
@@ -233,7 +247,14 @@ impl<S: Scenario, N: Net> Shard<S, N> {
     }
 
     /// Steps the session through the input. Answers how much it used; `None` if the link is lost.
-    fn parse(&mut self, link: Link, bot: u32, input: &[u8], ended: bool) -> Option<usize> {
+    fn parse(
+        &mut self,
+        link: Link,
+        bot: u32,
+        input: &[u8],
+        ended: bool,
+        traced: bool,
+    ) -> Option<usize> {
         let mut used = 0;
         loop {
             let slot = self.desk.links.at(link.key);
@@ -242,6 +263,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
                 .desk
                 .out
                 .append(link.key, slot, |session, out| session.receive(rest, ended, out));
+            if traced {
+                self.record(link, false, &rest[..unit(step.as_ref().ok(), rest)]);
+            }
             let taken = match step {
                 Ok(Step::Partial) => return Some(used),
                 Ok(Step::Quiet(taken)) => taken,

@@ -10,6 +10,7 @@ use crate::net::Net;
 use crate::planted::Bug;
 use crate::scenario::Scenario;
 use crate::time::Time;
+use crate::transcript::Failure;
 use crate::transport::words;
 
 impl<S: Scenario, N: Net> Shard<S, N> {
@@ -39,7 +40,9 @@ impl<S: Scenario, N: Net> Shard<S, N> {
             let now = self.now;
             if let Some(flight) = core.take_flight(|flight| flight.deadline() <= now) {
                 let patience = Duration::from_millis(u64::from(flight.patience_ms));
+                let id = core.id;
                 self.desk.meter.op(flight.op).timed_out(patience);
+                self.desk.recorder.fail(id, now, Failure::TimedOut(flight.op));
                 self.call(key, None, now, |scenario, bot, ctx| {
                     scenario.on_timeout(bot, flight.op, ctx);
                 });

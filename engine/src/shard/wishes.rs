@@ -85,6 +85,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         if let Some(lost) = lost {
             self.desk.meter.recovered(lost, id);
         }
+        self.desk.recorder.online(id, now);
         self.tell(Life::Online(id));
     }
 

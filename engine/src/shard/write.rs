@@ -59,6 +59,7 @@ impl<S: Scenario, N: Net> Shard<S, N> {
         let (bot, tls) = (slot.bot, slot.flags.tls);
         if slot.flags.traced && bot != NONE {
             self.trace(bot, true, bytes);
+            self.record(link, true, bytes);
         }
         if tls { self.write_secure(link, bytes) } else { self.send(link, bytes) }
     }

@@ -157,11 +157,27 @@ impl Xmpp {
         });
     }
 
-    /// Takes a room that the join created as it is, and unlocks it (XEP-0045 section 10.1.2).
-    pub fn create_instant_room(&mut self, room: &str, id: &str, out: &mut Vec<u8>) {
+    /// Configures a room that the join created, and unlocks it: as it is (XEP-0045 section
+    /// 10.1.2), or so that who comes has to know a password (section 10.1.3).
+    pub fn create_room(&mut self, room: &str, id: &str, password: Option<&str>, out: &mut Vec<u8>) {
         self.iq("set", room, id, out, |out| {
             open("query", &[("xmlns", namespace::MUC_OWNER)], out);
-            out.extend_from_slice(b"><x xmlns='jabber:x:data' type='submit'/></query>");
+            out.extend_from_slice(b"><x xmlns='jabber:x:data' type='submit'");
+            let Some(password) = password else {
+                return out.extend_from_slice(b"/></query>");
+            };
+            out.push(b'>');
+            for (name, value) in [
+                ("FORM_TYPE", "http://jabber.org/protocol/muc#roomconfig"),
+                ("muc#roomconfig_passwordprotectedroom", "1"),
+                ("muc#roomconfig_roomsecret", password),
+            ] {
+                open("field", &[("var", name)], out);
+                out.push(b'>');
+                element("value", value, out);
+                out.extend_from_slice(b"</field>");
+            }
+            out.extend_from_slice(b"</x></query>");
         });
     }
 

@@ -22,7 +22,7 @@ mod write;
 
 use login::{Login, Next};
 pub use managed::{Managed, UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MAX};
-pub use write::{answer, enabled, readdress, refuse, unmanaged};
+pub use write::{answer, enabled, readdress, readdress_nameless, refuse, unmanaged};
 
 // One lies in every link, a hundred thousand times.
 const _: () = assert!(size_of::<Hosted>() <= 32);

@@ -149,8 +149,63 @@ pub const STATUS_BANNED: u16 = 301;
 pub const STATUS_NICK: u16 = 303;
 /// The occupant was kicked (XEP-0045 section 8.2).
 pub const STATUS_KICKED: u16 = 307;
+/// The occupant's affiliation does not let it stay (XEP-0045 section 9.4).
+pub const STATUS_AFFILIATION: u16 = 321;
+/// The room is for members only now, and the occupant is none (XEP-0045 section 9.4).
+pub const STATUS_MEMBERS_ONLY: u16 = 322;
 /// The room's service shuts down (XEP-0045 section 9.8).
 pub const STATUS_SHUTDOWN: u16 = 332;
+/// The occupant was unreachable or answered with errors (XEP-0045 section 17.5).
+pub const STATUS_FAULT: u16 = 333;
+
+/// Why an occupant that did not leave is in the room no longer (XEP-0045 section 15.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// A moderator wanted it.
+    Kicked,
+    /// It may not come back either.
+    Banned,
+    /// It has lost the affiliation that one needs there.
+    Affiliation,
+    /// Only members may be there now.
+    MembersOnly,
+    /// The service shuts down.
+    ShutDown,
+    /// The service could not reach it.
+    Fault,
+    /// The room is no more.
+    Destroyed,
+    /// The room does not say.
+    Untold,
+}
+
+impl Removal {
+    /// All of them.
+    pub const ALL: &'static [Removal] = &[
+        Removal::Kicked,
+        Removal::Banned,
+        Removal::Affiliation,
+        Removal::MembersOnly,
+        Removal::ShutDown,
+        Removal::Fault,
+        Removal::Destroyed,
+        Removal::Untold,
+    ];
+
+    /// A name for it, as for a counter.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Removal::Kicked => "kicked",
+            Removal::Banned => "banned",
+            Removal::Affiliation => "affiliation",
+            Removal::MembersOnly => "members_only",
+            Removal::ShutDown => "shut_down",
+            Removal::Fault => "fault",
+            Removal::Destroyed => "destroyed",
+            Removal::Untold => "untold",
+        }
+    }
+}
 
 impl<'a> Muc<'a> {
     /// The status codes, in order.
@@ -162,6 +217,26 @@ impl<'a> Muc<'a> {
     /// Whether a status is among them.
     pub fn says(&self, status: u16) -> bool {
         self.statuses().any(|said| said == status)
+    }
+
+    /// Why an occupant that did not leave is unavailable.
+    pub fn removal(&self) -> Removal {
+        // A service that removes whom it cannot reach says that it kicked it, too: what says more
+        // comes first.
+        let causes = [
+            (STATUS_FAULT, Removal::Fault),
+            (STATUS_SHUTDOWN, Removal::ShutDown),
+            (STATUS_MEMBERS_ONLY, Removal::MembersOnly),
+            (STATUS_AFFILIATION, Removal::Affiliation),
+            (STATUS_BANNED, Removal::Banned),
+            (STATUS_KICKED, Removal::Kicked),
+        ];
+        let told = causes.into_iter().find(|&(status, _)| self.says(status));
+        match told {
+            _ if self.destroyed() => Removal::Destroyed,
+            Some((_, removal)) => removal,
+            None => Removal::Untold,
+        }
     }
 
     /// An attribute of the occupant: `role`, `affiliation`, `nick` or `jid`.

@@ -1,5 +1,6 @@
 //! Rooms (XEP-0045) as the bots know them: by number, with a name by a pattern.
 
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use densebots_engine::GroupId;
@@ -20,6 +21,8 @@ pub(crate) struct Room {
     pub(crate) address: Box<str>,
     /// What the ledger knows it by.
     pub(crate) group: GroupId,
+    /// The bot that made it last, by its id; 0 for nobody.
+    pub(crate) maker: AtomicU32,
 }
 
 impl Chat {
@@ -33,7 +36,8 @@ impl Chat {
             .map_err(|why| settings.wrong("room-names", why.to_owned()))?;
         let room = |nth| {
             let address = format!("{}@{}", names.fill(nth), self.muc).to_lowercase();
-            Room { group: GroupId::named(&address), address: address.into() }
+            let group = GroupId::named(&address);
+            Room { group, address: address.into(), maker: AtomicU32::new(0) }
         };
         Ok((0..count as u32).map(room).collect())
     }

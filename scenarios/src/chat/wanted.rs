@@ -63,14 +63,19 @@ pub(super) fn accounts(settings: &Settings, plan: &Plan) -> Result<Accounts, Set
     let wrong = |why: String| settings.wrong("names", why);
     let password = match settings.text("password-file") {
         "" => Pattern::of(names).map_err(|why| wrong(why.to_string()))?,
-        file => password(settings, file)?,
+        file => password(settings, "password-file", file)?,
     };
     Accounts::by_pattern(names, password).map_err(|why| wrong(why.to_string()))
 }
 
-/// The password of all, by a pattern that is the one line of a file. No fault shows it.
-fn password(settings: &Settings, file: &str) -> Result<Pattern, SettingError> {
-    let wrong = |why: String| settings.wrong("password-file", why);
+/// The password of all, by a pattern that is the one line of the file that this parameter names. No
+/// fault shows it.
+pub(super) fn password(
+    settings: &Settings,
+    parameter: &'static str,
+    file: &str,
+) -> Result<Pattern, SettingError> {
+    let wrong = |why: String| settings.wrong(parameter, why);
     let text = std::fs::read_to_string(file).map_err(|why| wrong(why.to_string()))?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.contains('\n') {

@@ -2,12 +2,14 @@
 
 use densebots_engine::{Ctx, GroupId};
 use densebots_protocols::xmpp::{
-    Kind, Remedy, STATUS_CREATED, STATUS_SELF, Stanza, StanzaCondition,
+    Kind, Muc, Removal, STATUS_CREATED, STATUS_SELF, Stanza, StanzaCondition,
 };
 
-use super::{Bot, CREATED, JOIN, Jumper, LEAVE, Place, REFUSED, SAY, THROWN_OUT};
-use crate::chat::{TRIES_MAX, UNLOCKING};
-use crate::refusals;
+use super::{
+    Bot, CREATED, DESTROY, FORGOTTEN, JOIN, Jumper, LEAVE, Place, REFUSED, SAY, THROWN, THROWN_OUT,
+};
+use crate::chat::{Making, TRIES_MAX, UNLOCKING};
+use crate::{refusals, thrown};
 
 impl Jumper {
     pub(super) fn presence(&self, bot: &mut Bot, presence: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
@@ -27,9 +29,7 @@ impl Jumper {
                 }
                 ctx.end(JOIN);
                 if muc.says(STATUS_CREATED) {
-                    ctx.count(CREATED, 1);
-                    let room = &self.room(bot).address;
-                    ctx.send(|session, out| session.create_instant_room(room, "create", out));
+                    self.created(bot, ctx);
                 }
                 self.inside(bot, ctx);
             }
@@ -41,7 +41,7 @@ impl Jumper {
                 }
             }
             (Place::Inside, Kind::Unavailable) => {
-                ctx.count(THROWN_OUT, 1);
+                Self::thrown_out(&muc, ctx);
                 ctx.ledger().left(self.room(bot).group);
                 if ctx.in_flight(SAY) {
                     ctx.fail(SAY);
@@ -50,6 +50,31 @@ impl Jumper {
                 ctx.wake_in(self.patience);
             }
             _ => {}
+        }
+    }
+
+    /// The room that the bot came to is new.
+    fn created(&self, bot: &mut Bot, ctx: &mut Ctx<'_, Self>) {
+        ctx.count(CREATED, 1);
+        let remembers = self.making.create((bot.room, self.room(bot)), DESTROY, ctx);
+        if remembers && !bot.made.add(bot.room) {
+            ctx.count(FORGOTTEN, 1);
+        }
+    }
+
+    /// The bot is out of its room, unless that is because the run is over.
+    fn thrown_out(muc: &Muc<'_>, ctx: &mut Ctx<'_, Self>) {
+        let removal = muc.removal();
+        if removal != Removal::Destroyed || !ctx.draining() {
+            ctx.count(THROWN_OUT, 1);
+            ctx.count(thrown::counter(THROWN, removal), 1);
+        }
+    }
+
+    /// A room answered an order.
+    pub(super) fn answered(iq: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
+        if !Making::is_destroyed(iq, DESTROY, REFUSED, ctx) && iq.kind() == Kind::Error {
+            ctx.count(refusals::counter(REFUSED, refusals::condition(iq)), 1);
         }
     }
 
@@ -70,11 +95,14 @@ impl Jumper {
                 bot.asks_again = true;
                 ctx.wake_in(UNLOCKING);
             }
+            _ if again && self.refusals.wait_out(presence, condition) => {
+                bot.asks_again = true;
+                ctx.wake_in(self.patience);
+            }
             _ => {
                 ctx.fail(JOIN);
                 bot.place = Place::Out;
-                let remedy = presence.error().and_then(|error| error.remedy());
-                let wait = remedy == Some(Remedy::Wait);
+                let wait = refusals::asks_to_wait(presence);
                 ctx.wake_in(if wait { 2 * self.patience } else { self.patience });
             }
         }
@@ -82,7 +110,7 @@ impl Jumper {
 
     pub(super) fn message(&self, bot: &mut Bot, message: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
         let [id, kind, from] = message.element().attributes(["id", "type", "from"]);
-        let known = ctx.ledger().read(id.unwrap_or_default().as_bytes());
+        let known = self.tag.read(id.as_deref(), message, &ctx.ledger());
         if kind.as_deref() == Some("error") {
             ctx.count(refusals::counter(REFUSED, refusals::condition(message)), 1);
             if let Some(known) = known {

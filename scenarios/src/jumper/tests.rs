@@ -1,9 +1,10 @@
 //! Jumpers and the embedded target in one simulated world.
 
 use densebots_engine::net::sim::Faults;
-use densebots_engine::{Arrival, Backoff, Cause, Endpoint, Load, Rehearsal, Time};
+use densebots_engine::{Arrival, Backoff, Cause, Endpoint, Load, Plan, Rehearsal, Time};
 
 use super::*;
+use crate::Settings;
 use crate::target::xmpp::{Service, XmppTarget};
 
 /// Every connection is reset after a few seconds, and bots come back to other rooms: what they owe

@@ -2,13 +2,13 @@
 
 use densebots_engine::Ctx;
 use densebots_protocols::xmpp::{
-    Kind, Remedy, STATUS_CREATED, STATUS_SELF, Stanza, StanzaCondition,
+    Kind, Removal, STATUS_CREATED, STATUS_SELF, Stanza, StanzaCondition,
 };
 
 use super::Mail;
-use super::{Bot, CREATE, CREATED, JOIN, Place, REFUSED, Rooms, SAY, THROWN_OUT};
-use crate::chat::{TRIES_MAX, UNLOCKING};
-use crate::refusals;
+use super::{Bot, CREATE, CREATED, DESTROY, JOIN, Place, REFUSED, Rooms, SAY, THROWN, THROWN_OUT};
+use crate::chat::{Making, TRIES_MAX, UNLOCKING};
+use crate::{refusals, thrown};
 
 /// Stanzas from rooms.
 impl Rooms {
@@ -30,15 +30,19 @@ impl Rooms {
                 if muc.says(STATUS_CREATED) {
                     ctx.count(CREATED, 1);
                     ctx.begin_nth(CREATE, nth as u16);
-                    let address = &room.address;
-                    ctx.send(|session, out| session.create_instant_room(address, "create", out));
+                    seat.made = self.making.create((seat.room, room), DESTROY, ctx);
                 } else {
                     seat.open = true;
                 }
                 self.inside(seat, ctx);
             }
             (Place::Inside, Kind::Unavailable) => {
-                ctx.count(THROWN_OUT, 1);
+                let removal = muc.removal();
+                // At the end of the run, bots end the rooms themselves.
+                if removal != Removal::Destroyed || !ctx.draining() {
+                    ctx.count(THROWN_OUT, 1);
+                    ctx.count(thrown::counter(THROWN, removal), 1);
+                }
                 ctx.ledger().left(self.rooms[seat.room as usize].group);
                 seat.out(ctx.now + self.patience);
             }
@@ -64,9 +68,12 @@ impl Rooms {
                 seat.nick = seat.nick.saturating_add(1);
                 seat.entry = ctx.now;
             }
+            _ if again && self.refusals.wait_out(presence, condition) => {
+                seat.entry = ctx.now + self.patience;
+            }
             _ => {
                 ctx.fail_nth(JOIN, nth as u16);
-                let wait = presence.error().and_then(|error| error.remedy()) == Some(Remedy::Wait);
+                let wait = refusals::asks_to_wait(presence);
                 seat.out(ctx.now + if wait { 2 * self.patience } else { self.patience });
             }
         }
@@ -74,6 +81,9 @@ impl Rooms {
 
     /// A room answered an order: it is configured, or will not be.
     pub(super) fn answered(&self, bot: &mut Bot, iq: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
+        if Making::is_destroyed(iq, DESTROY, REFUSED, ctx) {
+            return;
+        }
         let Some(nth) = self.seat_of(bot, iq) else { return };
         let seat = &mut bot.seats[nth];
         if iq.kind() == Kind::Error {
@@ -92,8 +102,7 @@ impl Rooms {
     }
 
     pub(super) fn message(&self, bot: &mut Bot, message: &Stanza<'_>, ctx: &mut Ctx<'_, Self>) {
-        let id = message.id().unwrap_or_default();
-        let known = ctx.ledger().read(id.as_bytes());
+        let known = self.tag.read(message.id().as_deref(), message, &ctx.ledger());
         if message.kind() == Kind::Error {
             ctx.count(refusals::counter(REFUSED, refusals::condition(message)), 1);
             if let Some(known) = known.filter(|known| known.sender == ctx.id) {

@@ -5,9 +5,10 @@ use densebots_engine::Plan;
 use super::places::Places;
 use crate::chat::{self, ROOMS_MAX};
 use crate::{Parameter, SettingError, Settings};
+use crate::{refusals, tag};
 
 /// What can be set, beside what all XMPP scenarios have.
-pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
+pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 13] = chat::with([
     Parameter { name: "rooms-per-bot", default: "10", about: "rooms that each bot is in" },
     Parameter { name: "bots-per-room", default: "20", about: "bots that are in each room" },
     Parameter {
@@ -29,6 +30,10 @@ pub const PARAMETERS: [Parameter; chat::PARAMETERS.len() + 9] = chat::with([
         default: "",
         about: "a text file, a phrase a line; else built-in",
     },
+    tag::PARAMETER,
+    refusals::PARAMETER,
+    chat::MAKING[0],
+    chat::MAKING[1],
 ]);
 
 /// Rooms of one bot: each is a seat in its memory, walked when one of them is due.

@@ -28,6 +28,8 @@ pub(super) struct Room {
     /// Its address, as who came first wrote it.
     address: Box<str>,
     occupants: Vec<Occupant>,
+    /// The account that made it.
+    owner: u64,
     /// The last subject, as it was said.
     subject: Option<Arc<Parcel>>,
     history: History,
@@ -52,6 +54,7 @@ impl Room {
             group,
             address: "".into(),
             occupants: Vec::new(),
+            owner: 0,
             subject: None,
             history: History::default(),
             password: None,
@@ -162,12 +165,14 @@ impl Room {
                 let first = self.occupants.is_empty();
                 if first {
                     self.address = entry.room.clone();
+                    self.owner = account;
                 }
                 for other in &self.occupants {
                     self.presence(other, None, &[], "").write(&entry.address, &mut bytes);
                 }
                 let nick = entry.nick.clone();
-                self.occupants.push(Occupant { bot, owner: first, account, nick });
+                let owner = account == self.owner;
+                self.occupants.push(Occupant { bot, owner, account, nick });
                 (self.occupants.len() - 1, first, false)
             }
         };

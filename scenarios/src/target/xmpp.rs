@@ -100,6 +100,8 @@ pub struct Meddling {
     pub delay_by: Duration,
     /// It goes out behind the next one.
     pub reorder: u64,
+    /// All messages, in rooms and to one user, come without the ids that their senders gave them.
+    pub drop_ids: bool,
 }
 
 /// The target.

@@ -48,6 +48,16 @@ fn back(name: &str, kind: &str, element: &Element<'_>, out: &mut Vec<u8>) {
 /// Appends a stanza as it is, but from `from` and to nobody yet. Answers where in what was
 /// appended a `to` attribute belongs, so that one copy serves many recipients.
 pub fn readdress(stanza: &Stanza<'_>, from: &str, out: &mut Vec<u8>) -> usize {
+    copy(stanza, from, &["from", "to", "xmlns"], out)
+}
+
+/// The same without the id that the sender gave it, as services do that know messages by ids of
+/// their own.
+pub fn readdress_nameless(stanza: &Stanza<'_>, from: &str, out: &mut Vec<u8>) -> usize {
+    copy(stanza, from, &["from", "to", "xmlns", "id"], out)
+}
+
+fn copy(stanza: &Stanza<'_>, from: &str, left_out: &[&str], out: &mut Vec<u8>) -> usize {
     let element = stanza.element();
     let source = element.source();
     let start = out.len();
@@ -57,7 +67,7 @@ pub fn readdress(stanza: &Stanza<'_>, from: &str, out: &mut Vec<u8>) -> usize {
     let place = out.len() - start;
     let mut rest = &source[1 + element.qualified().len()..];
     while let Some((name, value, behind)) = attribute(rest) {
-        if !matches!(name, "from" | "to" | "xmlns") {
+        if !left_out.contains(&name) {
             out.push(b' ');
             out.extend_from_slice(name.as_bytes());
             out.push(b'=');

@@ -109,6 +109,39 @@ fn what_a_room_says_is_understood() {
 }
 
 #[test]
+fn a_room_says_why_somebody_is_out() {
+    let removal = |inside: &str| {
+        let text = format!(
+            "<presence type='unavailable'><x xmlns='http://jabber.org/protocol/muc#user'>\
+             <item affiliation='none' role='none'/>{inside}</x></presence>"
+        );
+        let element = Element::parse(text.as_bytes(), namespace::STANZAS).expect("well-formed");
+        Stanza(element).muc().expect("it says something").removal()
+    };
+    let codes = |codes: &[u16]| {
+        let told = codes.iter().map(|code| format!("<status code='{code}'/>"));
+        removal(&told.collect::<String>())
+    };
+    let each = [307, 301, 321, 322, 332, 333].map(|code| codes(&[110, code]));
+    let named = [
+        Removal::Kicked,
+        Removal::Banned,
+        Removal::Affiliation,
+        Removal::MembersOnly,
+        Removal::ShutDown,
+        Removal::Fault,
+    ];
+    assert_eq!(each, named);
+    assert_eq!(codes(&[110, 307, 333]), Removal::Fault, "as Prosody says it");
+    assert_eq!(codes(&[110]), Removal::Untold);
+    assert_eq!(removal("<destroy/><status code='332'/>"), Removal::Destroyed);
+    let mut names: Vec<_> = Removal::ALL.iter().map(|removal| removal.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 8, "each has a name of its own");
+}
+
+#[test]
 fn a_refusal_has_a_condition_and_a_remedy() {
     for condition in StanzaCondition::ALL {
         let text = format!(
@@ -197,9 +230,17 @@ fn rooms_are_joined_made_and_left() {
         "<presence to='room@muc/n'/>"
     );
     assert_eq!(
-        said(|session, out| session.create_instant_room("room@muc", "1", out)),
+        said(|session, out| session.create_room("room@muc", "1", None, out)),
         "<iq type='set' id='1' to='room@muc'><query xmlns='http://jabber.org/protocol/muc#owner'>\
          <x xmlns='jabber:x:data' type='submit'/></query></iq>"
+    );
+    assert_eq!(
+        said(|session, out| session.create_room("room@muc", "1", Some("a < b"), out)),
+        "<iq type='set' id='1' to='room@muc'><query xmlns='http://jabber.org/protocol/muc#owner'>\
+         <x xmlns='jabber:x:data' type='submit'>\
+         <field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>\
+         <field var='muc#roomconfig_passwordprotectedroom'><value>1</value></field>\
+         <field var='muc#roomconfig_roomsecret'><value>a &lt; b</value></field></x></query></iq>"
     );
     assert_eq!(
         said(|session, out| session.destroy_room("room@muc", "1", out)),

@@ -81,7 +81,7 @@ impl XmppTarget {
 
     /// Delivers a message, as a rule.
     fn meddle(&self, guest: &mut Guest, parcel: &Arc<Parcel>, ctx: &mut Ctx<'_, Self>) {
-        let Meddling { drop, duplicate, delay, delay_by, reorder } = self.meddling;
+        let Meddling { drop, duplicate, delay, delay_by, reorder, .. } = self.meddling;
         let mut struck = |one_in: u64| one_in > 0 && ctx.rng().below(one_in) == 0;
         if struck(drop) {
             return ctx.count(DROPPED, 1);

@@ -62,7 +62,7 @@ impl XmppTarget {
         let bare = address.split('/').next().unwrap_or_default();
         let from = if subscription { bare } else { address };
         let mut bytes = Vec::with_capacity(stanza.element().source().len() + from.len() + 8);
-        let place = server::readdress(stanza, from, &mut bytes);
+        let place = self.readdress(stanza, from, &mut bytes);
         let parcel = Parcel::to_anybody(bytes, place);
         if subscription {
             let other = to.split('/').next().unwrap_or_default();
@@ -78,6 +78,16 @@ impl XmppTarget {
         }
         let routed = Arc::new(Routed { to: to.into(), parcel });
         ctx.send_to(self.switchboard(numbers(to).0), Mail::Route(routed));
+    }
+
+    /// A stanza on its way to others, as it came or, if it is a message and that is wanted, without
+    /// its id. An error keeps it: it is all that says what went wrong.
+    fn readdress(&self, stanza: &Stanza<'_>, from: &str, out: &mut Vec<u8>) -> usize {
+        let message = stanza.element().name() == "message" && stanza.kind() != Kind::Error;
+        match self.meddling.drop_ids && message {
+            true => server::readdress_nameless(stanza, from, out),
+            false => server::readdress(stanza, from, out),
+        }
     }
 
     /// A question or an order to the server or to the own account.
@@ -160,7 +170,7 @@ impl XmppTarget {
                 }
                 let address = guest.address.as_deref().unwrap_or_default();
                 let mut bytes = Vec::with_capacity(stanza.element().source().len() + 64);
-                let at = server::readdress(stanza, address, &mut bytes);
+                let at = self.readdress(stanza, address, &mut bytes);
                 let parcel = Parcel::to_anybody(bytes, at).addressed(&to);
                 ctx.send_to(keeper, Mail::ToRoom(parcel));
             }
@@ -213,6 +223,8 @@ impl XmppTarget {
                 out.extend_from_slice(format!("<query xmlns='{ITEMS}'/>").as_bytes());
             }),
             namespace::PING if !one => answer(guest, stanza, ctx, |_| {}),
+            // Where nobody of them is, users own nothing: the room goes with its last occupant.
+            namespace::MUC_OWNER if one => back(guest, stanza, StanzaCondition::ItemNotFound, ctx),
             _ if one => back(guest, stanza, StanzaCondition::NotAcceptable, ctx),
             _ => back(guest, stanza, StanzaCondition::ServiceUnavailable, ctx),
         }
