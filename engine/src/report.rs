@@ -165,10 +165,16 @@ pub const LIMITED_SHARE: f64 = 0.01;
 impl Report {
     /// Why the run did not pass; empty if it did.
     pub fn failures(&self) -> Vec<String> {
+        self.failures_below(POPULATION_SHARE)
+    }
+
+    /// Why the run did not pass if this share of the target population had to be reached and held;
+    /// 0 asks for one bot, for those who judge the population by themselves.
+    pub fn failures_below(&self, share: f64) -> Vec<String> {
         let mut why = Vec::new();
         let bots = &self.bots;
         let held = if bots.repeating { 0 } else { bots.target };
-        let needed = (held as f64 * POPULATION_SHARE).ceil() as u64;
+        let needed = (held as f64 * share).ceil() as u64;
         if let Some(panic) = &self.panic {
             why.push(format!("bot {} on shard {} panicked", panic.bot, panic.shard));
         }
