@@ -23,5 +23,7 @@ mod secure;
 mod servers;
 #[path = "program/stage.rs"]
 mod stage;
+#[path = "program/thresholds.rs"]
+mod thresholds;
 #[path = "program/usage.rs"]
 mod usage;

@@ -45,6 +45,8 @@ pub(crate) enum Verb {
     Accounts(Box<AccountsFlags>),
     /// List the scenarios and their parameters
     List,
+    /// List what thresholds can be about
+    Thresholds,
     /// Say what this machine can hold, and what stands in the way
     Doctor(Box<RunFlags>),
     /// Run one bot and show every byte of both sides
@@ -85,6 +87,9 @@ pub(crate) struct RunFlags {
     /// Connections.
     #[command(flatten)]
     pub link: LinkFlags,
+    /// What has to hold.
+    #[command(flatten)]
+    pub verdict: VerdictFlags,
     /// What is told.
     #[command(flatten)]
     pub output: OutputFlags,
@@ -211,6 +216,17 @@ pub(crate) struct LinkFlags {
     /// A bot that heard nothing for so long is asked to ping
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = units::duration)]
     pub liveness: Duration,
+}
+
+/// What has to hold for a run to pass.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Verdict")]
+pub(crate) struct VerdictFlags {
+    /// What has to hold, such as `op(xmpp.join).p99 < 500ms`, `errors.rate < 0.1%` or
+    /// `bots.online >= 99% abort after 10s`; may be given often, and takes the place of the usual
+    /// rule (99 % of the bots reached and held)
+    #[arg(long, value_name = "EXPRESSION")]
+    pub threshold: Vec<String>,
 }
 
 /// What is told.

@@ -10,6 +10,7 @@ use crate::paint::Paint;
 use crate::secure::remedy;
 use crate::target::Cost;
 use crate::units::{grouped, micros, per_second, several, size, span};
+use crate::verdict::Verdict;
 use crate::wire::Heading;
 use figures::{Figures, carried, is_timeout};
 use table::Table;
@@ -28,6 +29,8 @@ pub(crate) struct Summary<'a> {
     pub heading: &'a Heading,
     /// What it came to.
     pub report: &'a Report,
+    /// What is to be said of that.
+    pub verdict: &'a Verdict,
     /// How long an op might take.
     pub timeout: Duration,
     /// Remarks of the program itself: a report that was not written, a target that ended.
@@ -42,7 +45,9 @@ impl Summary<'_> {
     /// The whole text.
     pub(crate) fn text(&self) -> String {
         let figures = Figures::of(self.report);
-        let mut lines = vec![self.verdict(), String::new(), self.about(), String::new()];
+        let mut lines = vec![self.verdict()];
+        lines.extend(self.thresholds());
+        lines.extend([String::new(), self.about(), String::new()]);
         self.population(&figures, &mut lines);
         self.connects(&mut lines);
         self.ops(&figures, &mut lines);
@@ -59,7 +64,7 @@ impl Summary<'_> {
 
     /// `passed, trustworthy: yes`, or why not.
     fn verdict(&self) -> String {
-        let (failures, doubts) = (self.report.failures(), self.report.doubts());
+        let Verdict { failures, doubts, .. } = self.verdict;
         let passed = match failures.is_empty() {
             true => self.paint.good("passed"),
             false => self.paint.bad(&format!("failed: {}", failures.join("; "))),
@@ -69,6 +74,23 @@ impl Summary<'_> {
             false => self.paint.doubt(&format!("trustworthy: no, because {}", doubts.join("; "))),
         };
         format!("{passed}, {trusted}")
+    }
+
+    /// What became of each threshold, and what was measured.
+    fn thresholds(&self) -> Vec<String> {
+        let mut table = Table::default();
+        let mut lines = Vec::new();
+        for own in &self.verdict.thresholds {
+            table.row(vec![own.expression.clone(), own.told.clone()]);
+        }
+        for (own, line) in self.verdict.thresholds.iter().zip(table.lines("")) {
+            let verdict = match own.passed {
+                true => self.paint.good("passed"),
+                false => self.paint.bad("failed"),
+            };
+            lines.push(format!("  {verdict}  {line}"));
+        }
+        lines
     }
 
     fn about(&self) -> String {

@@ -7,6 +7,8 @@ use densebots_engine::metrics::Spread;
 use densebots_engine::{Phase, Report};
 
 use crate::summary::figures::{Figures, carried};
+use crate::threshold::Judged;
+use crate::verdict::Verdict;
 
 mod delivery;
 mod series;
@@ -16,7 +18,7 @@ pub(crate) use series::{Second, Series};
 pub(crate) use shapes::ReportFile;
 use shapes::{
     BotsPart, BytesPart, ConnectPart, EndpointPart, GeneratorPart, LostPart, MailPart, OpPart,
-    RunPart, TlsPart, VerdictPart,
+    RunPart, ThresholdPart, TlsPart, VerdictPart,
 };
 
 /// What is known of a run before it begins.
@@ -41,6 +43,7 @@ impl ReportFile {
     pub(crate) fn of(
         heading: &Heading,
         report: &Report,
+        judged: &Verdict,
         phase: Phase,
         series: Vec<Second>,
     ) -> ReportFile {
@@ -58,7 +61,7 @@ impl ReportFile {
         let names = &report.names;
         ReportFile {
             run: run(heading, report, phase, &figures),
-            verdict: verdict(report, phase),
+            verdict: verdict(judged, phase),
             bots: bots(report, &figures),
             connect: connect(report),
             ops: (0..names.ops.len()).map(|at| op(report, &figures, at)).collect(),
@@ -76,7 +79,7 @@ impl ReportFile {
             endpoints: endpoints(report),
             delivery: delivery::delivery(report, &figures),
             tls: tls(heading, report),
-            thresholds: Vec::new(),
+            thresholds: judged.thresholds.iter().map(threshold).collect(),
             generator: generator(heading, report, &figures),
             series,
         }
@@ -84,13 +87,25 @@ impl ReportFile {
 }
 
 /// Of a run that goes on there is none yet: what is left of one that was killed has not passed.
-fn verdict(report: &Report, phase: Phase) -> VerdictPart {
+fn verdict(judged: &Verdict, phase: Phase) -> VerdictPart {
     let ended = phase == Phase::Ended;
-    let going = if ended { vec![] } else { vec!["the run had not ended".to_owned()] };
+    let going = if ended { &[][..] } else { &["the run had not ended".to_owned()] };
     VerdictPart {
-        passed: ended && report.passed(),
-        trustworthy: report.trustworthy(),
-        reasons: [going, report.failures(), report.doubts()].concat(),
+        passed: ended && judged.passed(),
+        trustworthy: judged.trustworthy(),
+        reasons: [going, &judged.failures, &judged.doubts].concat(),
+    }
+}
+
+fn threshold(judged: &Judged) -> ThresholdPart {
+    ThresholdPart {
+        expression: judged.expression.clone(),
+        value: judged.value,
+        limit: judged.limit,
+        unit: judged.unit,
+        passed: judged.passed,
+        reason: judged.told.clone(),
+        limited_seconds: judged.limited,
     }
 }
 

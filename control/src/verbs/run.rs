@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use densebots_engine::limits::Level;
 use densebots_engine::plan::{Resume, Trust};
-use densebots_engine::{Command, Load, Report, Run, Snapshot};
+use densebots_engine::{Command, Load, Names, Report, Run, Snapshot};
 use densebots_scenarios::target::Speaks;
 
 use crate::args::RunFlags;
@@ -20,7 +20,9 @@ use crate::secure::{self, KeyLog};
 use crate::signals::Signals;
 use crate::summary::Summary;
 use crate::target::{Cost, Embedded, Wanted};
+use crate::threshold::{THRESHOLDS_MAX, Watch};
 use crate::trace::{self, trace};
+use crate::verdict::Verdict;
 use crate::view::terminal::Keys;
 use crate::view::{Frame, View};
 use crate::wire::{Heading, ReportFile, Series};
@@ -38,6 +40,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
     let paint = Paint::on(&io::stderr());
     refuse(&meant)?;
     let ready = meant.ready()?;
+    let watch = watch(&flags.verdict.threshold, ready.names(), meant.plan.request_timeout)?;
     let keeper = flags.output.report.as_deref().map(Keeper::check).transpose()?;
     if !flags.output.quiet {
         let mut out = io::stderr().lock();
@@ -68,12 +71,21 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
     };
     let run = ready.start(plan, observer).context("starting the run")?;
     let mut lead = Lead::new(&meant, heading, keeper, signals, flags.output.quiet);
+    lead.watch = watch;
     lead.traced = traced;
     lead.follow(&run, target.as_mut());
     let report = run.finish();
     drop(target);
     lead.notes.extend(key_log.and_then(KeyLog::close));
     Ok(lead.close(&report, &meant, flags.output.strict))
+}
+
+/// The thresholds that were given, about what the scenario measures.
+pub(crate) fn watch(given: &[String], names: &Names, timeout: Duration) -> Result<Watch> {
+    if given.len() > THRESHOLDS_MAX {
+        return Err(usage(format!("--threshold: {} of at most {THRESHOLDS_MAX}", given.len())));
+    }
+    Watch::over(given, names, timeout).map_err(|(_, fault)| usage(format!("--threshold: {fault}")))
 }
 
 /// Says what this machine cannot hold, before anything starts.
@@ -117,6 +129,8 @@ struct Lead {
     keeper: Option<Keeper>,
     series: Series,
     signals: Signals,
+    /// What has to hold.
+    watch: Watch,
     keys: Option<Keys>,
     view: View,
     written: Instant,
@@ -152,6 +166,7 @@ impl Lead {
             keeper,
             series: Series::new(),
             signals,
+            watch: Watch::default(),
             keys,
             view: View::fitting(quiet, frame),
             written: clock::now(),
@@ -171,6 +186,7 @@ impl Lead {
             match run.snapshot(GLANCE) {
                 Some(snapshot) => {
                     self.see(&snapshot);
+                    self.judge(&snapshot, run);
                     // Zero once it has ended; its memory is at its most while bots are held.
                     let cost = target.as_ref().map(|target| target.cost()).unwrap_or_default();
                     self.cost.cpu = self.cost.cpu.max(cost.cpu);
@@ -207,10 +223,23 @@ impl Lead {
             self.written = clock::now();
             let series = self.series.entries().to_vec();
             let had_failed = keeper.failed().is_some();
-            keeper.write(&ReportFile::of(&self.heading, &snapshot.report, snapshot.phase, series));
+            let (report, phase) = (&snapshot.report, snapshot.phase);
+            let verdict = Verdict::of(report, &self.watch);
+            keeper.write(&ReportFile::of(&self.heading, report, &verdict, phase, series));
             if let Some(why) = keeper.failed().filter(|_| !had_failed) {
                 self.view.say(&format!("{why}; the run goes on"));
             }
+        }
+    }
+
+    /// Looks at the thresholds, and ends the run if one of them says so.
+    fn judge(&mut self, snapshot: &Snapshot, run: &Run) {
+        for line in self.watch.see(snapshot) {
+            self.view.say(&line);
+        }
+        if let Some(why) = self.watch.abort(snapshot.at) {
+            self.view.say(&format!("{why}; draining"));
+            let _ = run.command(Command::Abort(why));
         }
     }
 
@@ -253,9 +282,10 @@ impl Lead {
         self.keys = None; // the terminal is whole again before anybody reads the summary
         let phase = densebots_engine::Phase::Ended;
         let mut unwritten = false;
+        let verdict = Verdict::of(report, &self.watch);
         if let Some(keeper) = &mut self.keeper {
             let series = self.series.entries().to_vec();
-            keeper.write(&ReportFile::of(&self.heading, report, phase, series));
+            keeper.write(&ReportFile::of(&self.heading, report, &verdict, phase, series));
             if let Some(why) = keeper.failed() {
                 let _ = writeln!(io::stderr(), "densebots: {why}");
                 self.notes.push(format!("the report could not be written: {why}"));
@@ -265,6 +295,7 @@ impl Lead {
         let summary = Summary {
             heading: &self.heading,
             report,
+            verdict: &verdict,
             timeout: meant.plan.request_timeout,
             notes: &self.notes,
             target: self.cost,
@@ -273,23 +304,29 @@ impl Lead {
         let mut out = io::stdout().lock();
         // Whoever closed standard output has heard enough.
         let _ = out.write_all(summary.text().as_bytes()).and_then(|()| out.flush());
-        ending(report, self.asked > 0, unwritten, strict)
+        ending(report, &verdict, self.asked > 0, unwritten, strict)
     }
 }
 
 /// The exit code: what went wrong most decides.
-fn ending(report: &Report, interrupted: bool, unwritten: bool, strict: bool) -> Ending {
+fn ending(
+    report: &Report,
+    verdict: &Verdict,
+    interrupted: bool,
+    unwritten: bool,
+    strict: bool,
+) -> Ending {
     if report.panic.is_some() {
         Ending::Unexpected
     } else if interrupted {
         Ending::Interrupted
     } else if report.bots.peak_online == 0 {
         Ending::NobodyOnline
-    } else if !report.passed() {
+    } else if !verdict.passed() {
         Ending::Failed
     } else if unwritten {
         Ending::Unexpected
-    } else if strict && !report.trustworthy() {
+    } else if strict && !verdict.trustworthy() {
         Ending::Untrustworthy
     } else {
         Ending::Passed

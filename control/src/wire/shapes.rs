@@ -312,10 +312,18 @@ pub(crate) struct TlsPart {
 pub(crate) struct ThresholdPart {
     /// As it was given.
     pub expression: String,
-    /// What was measured; null for nothing.
+    /// What was measured, in its unit; null for nothing.
     pub value: Option<f64>,
+    /// What it was compared with, in the same unit.
+    pub limit: f64,
+    /// `us`, `share` (of 1), `count`, `bytes` or `per_s`.
+    pub unit: &'static str,
     /// It held.
     pub passed: bool,
+    /// The value in words, or why there is none.
+    pub reason: String,
+    /// Seconds of the window that the generator's machine shaped and that broke it.
+    pub limited_seconds: u64,
 }
 
 /// The generator's own health.
