@@ -9,6 +9,8 @@ mod ends;
 mod hostile;
 #[path = "program/independent.rs"]
 mod independent;
+#[path = "program/limits.rs"]
+mod limits;
 #[path = "program/meddled.rs"]
 mod meddled;
 #[path = "program/peers.rs"]

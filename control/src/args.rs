@@ -9,8 +9,10 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::{names, units};
 
+mod limit;
 mod secure;
 mod verbs;
+pub(crate) use limit::{FindLimitFlags, Raise, Step};
 pub(crate) use secure::{SecureFlags, TlsResume, TlsTier, TlsWay};
 pub(crate) use verbs::{
     AccountsFlags, AccountsFormat, MeddlingFlags, OnlineFlags, ServeFlags, TryFlags,
@@ -38,6 +40,8 @@ Exit codes: 0 passed, 1 unexpected, 2 usage or file fault, 3 nobody got online, 
 pub(crate) enum Verb {
     /// Run a scenario against a target
     Run(Box<RunFlags>),
+    /// Raise the load run by run until one does not pass, and narrow down where that begins
+    FindLimit(Box<FindLimitFlags>),
     /// Run a target: a server for bots to try themselves on
     Serve(Box<ServeFlags>),
     /// Write a list of accounts, or the commands with which a server makes them; or make and remove
@@ -64,6 +68,8 @@ pub(crate) enum Verb {
 pub(crate) enum Schema {
     /// The file that --report writes
     Report,
+    /// The file that --report of `find-limit` writes
+    FindLimit,
 }
 
 /// Flags of `run` and `doctor`.

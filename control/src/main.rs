@@ -60,6 +60,7 @@ fn main() -> ExitCode {
 fn follow(typed: Typed) -> Result<Ending> {
     match typed.verb {
         Verb::Run(flags) => verbs::run::run(&flags),
+        Verb::FindLimit(flags) => verbs::find_limit::find_limit(*flags),
         Verb::Serve(flags) => verbs::serve::serve(&flags),
         Verb::Accounts(flags) => verbs::accounts::accounts(&flags),
         Verb::List => Ok(tell(&verbs::list::text())),

@@ -9,6 +9,7 @@ use densebots_engine::{LIMITED_SHARE, Report};
 use crate::paint::Paint;
 use crate::secure::remedy;
 use crate::target::Cost;
+use crate::threshold::Judged;
 use crate::units::{grouped, micros, per_second, several, size, span};
 use crate::verdict::Verdict;
 use crate::wire::Heading;
@@ -18,7 +19,7 @@ use table::Table;
 mod delivery;
 pub(crate) mod figures;
 mod secure;
-mod table;
+pub(crate) mod table;
 
 /// More endpoints than this are told in one line.
 const ENDPOINTS_SHOWN: usize = 8;
@@ -78,19 +79,16 @@ impl Summary<'_> {
 
     /// What became of each threshold, and what was measured.
     fn thresholds(&self) -> Vec<String> {
-        let mut table = Table::default();
-        let mut lines = Vec::new();
-        for own in &self.verdict.thresholds {
-            table.row(vec![own.expression.clone(), own.told.clone()]);
-        }
-        for (own, line) in self.verdict.thresholds.iter().zip(table.lines("")) {
+        let judged = &self.verdict.thresholds;
+        let width = judged.iter().map(|own| own.expression.chars().count()).max().unwrap_or(0);
+        let line = |own: &Judged| {
             let verdict = match own.passed {
                 true => self.paint.good("passed"),
                 false => self.paint.bad("failed"),
             };
-            lines.push(format!("  {verdict}  {line}"));
-        }
-        lines
+            format!("  {verdict}  {:<width$}  {}", own.expression, own.told)
+        };
+        judged.iter().map(line).collect()
     }
 
     fn about(&self) -> String {

@@ -11,9 +11,11 @@ use crate::threshold::Judged;
 use crate::verdict::Verdict;
 
 mod delivery;
+mod limit;
 mod series;
 mod shapes;
 
+pub(crate) use limit::{LimitFile, LimitPart, SearchPart, StepPart};
 pub(crate) use series::{Second, Series};
 pub(crate) use shapes::ReportFile;
 use shapes::{

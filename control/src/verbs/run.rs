@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use densebots_engine::limits::Level;
 use densebots_engine::plan::{Resume, Trust};
 use densebots_engine::{Command, Load, Names, Report, Run, Snapshot};
+use densebots_scenarios::Ready;
 use densebots_scenarios::target::Speaks;
 
 use crate::args::RunFlags;
@@ -36,12 +37,39 @@ const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// Runs.
 pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
     let signals = Signals::watch()?;
-    let mut meant = Meant::of(flags)?;
-    let paint = Paint::on(&io::stderr());
-    refuse(&meant)?;
-    let ready = meant.ready()?;
-    let watch = watch(&flags.verdict.threshold, ready.names(), meant.plan.request_timeout)?;
+    let staged = Staged::of(flags)?;
     let keeper = flags.output.report.as_deref().map(Keeper::check).transpose()?;
+    let played = play(staged, flags, keeper, signals)?;
+    crate::tell(&played.summary());
+    Ok(played.ending(flags.output.strict))
+}
+
+/// A run of which everything is known, and nothing has started.
+pub(crate) struct Staged {
+    pub(crate) meant: Meant,
+    ready: Ready,
+    watch: Watch,
+}
+
+impl Staged {
+    /// From the flags, or a fault.
+    pub(crate) fn of(flags: &RunFlags) -> Result<Staged> {
+        let meant = Meant::of(flags)?;
+        refuse(&meant)?;
+        let ready = meant.ready()?;
+        let watch = watch(&flags.verdict.threshold, ready.names(), meant.plan.request_timeout)?;
+        Ok(Staged { meant, ready, watch })
+    }
+}
+
+/// Runs from the first bot to the last.
+pub(crate) fn play(
+    Staged { mut meant, ready, watch }: Staged,
+    flags: &RunFlags,
+    keeper: Option<Keeper>,
+    signals: Signals,
+) -> Result<Played> {
+    let paint = Paint::on(&io::stderr());
     if !flags.output.quiet {
         let mut out = io::stderr().lock();
         let _ = out.write_all(words::plan(&meant, paint).as_bytes());
@@ -77,7 +105,55 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
     let report = run.finish();
     drop(target);
     lead.notes.extend(key_log.and_then(KeyLog::close));
-    Ok(lead.close(&report, &meant, flags.output.strict))
+    Ok(lead.close(report, &meant))
+}
+
+/// A run that has ended.
+pub(crate) struct Played {
+    pub(crate) heading: Heading,
+    pub(crate) report: Report,
+    pub(crate) verdict: Verdict,
+    /// Somebody ended it.
+    pub(crate) interrupted: bool,
+    /// The report is not where it should be.
+    unwritten: bool,
+    notes: Vec<String>,
+    cost: Cost,
+    timeout: Duration,
+}
+
+impl Played {
+    fn summary(&self) -> String {
+        let summary = Summary {
+            heading: &self.heading,
+            report: &self.report,
+            verdict: &self.verdict,
+            timeout: self.timeout,
+            notes: &self.notes,
+            target: self.cost,
+            paint: Paint::on(&io::stdout()),
+        };
+        summary.text()
+    }
+
+    /// The exit code: what went wrong most decides.
+    pub(crate) fn ending(&self, strict: bool) -> Ending {
+        if self.report.panic.is_some() {
+            Ending::Unexpected
+        } else if self.interrupted {
+            Ending::Interrupted
+        } else if self.report.bots.peak_online == 0 {
+            Ending::NobodyOnline
+        } else if !self.verdict.passed() {
+            Ending::Failed
+        } else if self.unwritten {
+            Ending::Unexpected
+        } else if strict && !self.verdict.trustworthy() {
+            Ending::Untrustworthy
+        } else {
+            Ending::Passed
+        }
+    }
 }
 
 /// The thresholds that were given, about what the scenario measures.
@@ -275,61 +351,33 @@ impl Lead {
         let _ = run.command(if stop { Command::Stop } else { Command::Drain });
     }
 
-    /// The last report, the summary, the exit code.
-    fn close(mut self, report: &Report, meant: &Meant, strict: bool) -> Ending {
+    /// The last report, and what the run came to.
+    fn close(mut self, report: Report, meant: &Meant) -> Played {
         self.tell_traced();
         self.view.close();
         self.keys = None; // the terminal is whole again before anybody reads the summary
         let phase = densebots_engine::Phase::Ended;
         let mut unwritten = false;
-        let verdict = Verdict::of(report, &self.watch);
+        let verdict = Verdict::of(&report, &self.watch);
         if let Some(keeper) = &mut self.keeper {
             let series = self.series.entries().to_vec();
-            keeper.write(&ReportFile::of(&self.heading, report, &verdict, phase, series));
+            keeper.write(&ReportFile::of(&self.heading, &report, &verdict, phase, series));
             if let Some(why) = keeper.failed() {
                 let _ = writeln!(io::stderr(), "densebots: {why}");
                 self.notes.push(format!("the report could not be written: {why}"));
                 unwritten = true;
             }
         }
-        let summary = Summary {
-            heading: &self.heading,
+        Played {
+            heading: self.heading,
             report,
-            verdict: &verdict,
+            verdict,
+            interrupted: self.asked > 0,
+            unwritten,
+            notes: self.notes,
+            cost: self.cost,
             timeout: meant.plan.request_timeout,
-            notes: &self.notes,
-            target: self.cost,
-            paint: Paint::on(&io::stdout()),
-        };
-        let mut out = io::stdout().lock();
-        // Whoever closed standard output has heard enough.
-        let _ = out.write_all(summary.text().as_bytes()).and_then(|()| out.flush());
-        ending(report, &verdict, self.asked > 0, unwritten, strict)
-    }
-}
-
-/// The exit code: what went wrong most decides.
-fn ending(
-    report: &Report,
-    verdict: &Verdict,
-    interrupted: bool,
-    unwritten: bool,
-    strict: bool,
-) -> Ending {
-    if report.panic.is_some() {
-        Ending::Unexpected
-    } else if interrupted {
-        Ending::Interrupted
-    } else if report.bots.peak_online == 0 {
-        Ending::NobodyOnline
-    } else if !verdict.passed() {
-        Ending::Failed
-    } else if unwritten {
-        Ending::Unexpected
-    } else if strict && !verdict.trustworthy() {
-        Ending::Untrustworthy
-    } else {
-        Ending::Passed
+        }
     }
 }
 
