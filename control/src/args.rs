@@ -127,6 +127,12 @@ pub(crate) struct LoadFlags {
     #[arg(long = "for", aliases = ["hold", "duration"], value_name = "TIME")]
     #[arg(default_value = "30s", value_parser = units::duration)]
     pub hold: Duration,
+    /// How long everybody is in before the measure window begins
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = units::duration)]
+    pub warm_up: Duration,
+    /// How long everybody stays behind the measure window, before the run drains
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = units::duration)]
+    pub cool_down: Duration,
     /// How often a bot that is done starts again; 0 is for ever
     #[arg(long, value_name = "N", default_value = "1", value_parser = units::count)]
     pub repeat: u32,

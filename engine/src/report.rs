@@ -11,8 +11,12 @@ use crate::time::Time;
 pub enum Phase {
     /// Bots are arriving.
     Ramp,
+    /// Everybody is in, and nothing is measured yet.
+    Warm,
     /// Everybody is in: the measure window.
     Hold,
+    /// Nothing is measured any more, and everybody stays.
+    Cool,
     /// Every link is looked at once more.
     Sweep,
     /// Bots finish what they began.
@@ -22,11 +26,18 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether bots come and stay.
+    pub(crate) fn lives(self) -> bool {
+        matches!(self, Phase::Ramp | Phase::Warm | Phase::Hold | Phase::Cool)
+    }
+
     /// The name in views and reports.
     pub fn name(self) -> &'static str {
         match self {
             Phase::Ramp => "ramp",
+            Phase::Warm => "warm",
             Phase::Hold => "hold",
+            Phase::Cool => "cool",
             Phase::Sweep => "sweep",
             Phase::Drain => "drain",
             Phase::Ended => "ended",

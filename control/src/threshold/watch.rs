@@ -75,7 +75,7 @@ impl Watch {
         let report = &snapshot.report;
         let measured = report.window > self.window;
         self.window = report.window;
-        if !matches!(snapshot.phase, Phase::Ramp | Phase::Hold | Phase::Sweep) {
+        if matches!(snapshot.phase, Phase::Drain | Phase::Ended) {
             return Vec::new();
         }
         let timeout = self.timeout;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use densebots_engine::limits::Level;
 use densebots_engine::plan::{Resume, Trust};
-use densebots_engine::{Command, Load, Names, Report, Run, Snapshot};
+use densebots_engine::{Command, Names, Report, Run, Snapshot};
 use densebots_scenarios::Ready;
 use densebots_scenarios::target::Speaks;
 
@@ -229,10 +229,11 @@ impl Lead {
         quiet: bool,
     ) -> Lead {
         let keys = if quiet { None } else { Keys::listen() };
-        let (length, hold) = (meant::expected_length(&meant.plan), hold(&meant.plan.load));
+        let (plan, hold) = (&meant.plan, meant.plan.window());
+        let before = meant::expected_length(plan).saturating_sub(hold + plan.cool_down);
         let frame = Frame {
             scenario: meant.scenario.name,
-            phases: (length.saturating_sub(hold), hold),
+            phases: (before, hold),
             preflight: meant.preflight.clone(),
             embedded: meant.embedded,
             keys: keys.is_some(),
@@ -386,11 +387,4 @@ fn online_wanted(lead: &Lead) -> u32 {
     lead.series.entries().last().map_or(0, |second| {
         u32::try_from(second.online + second.connecting + second.waiting).unwrap_or(u32::MAX)
     })
-}
-
-fn hold(load: &Load) -> Duration {
-    match *load {
-        Load::Closed { hold, .. } => hold,
-        Load::Open { ramp, lasting, .. } => lasting.saturating_sub(ramp),
-    }
 }
