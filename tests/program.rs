@@ -11,6 +11,8 @@ mod failing;
 mod hostile;
 #[path = "program/independent.rs"]
 mod independent;
+#[path = "program/limits.rs"]
+mod limits;
 #[path = "program/meddled.rs"]
 mod meddled;
 #[path = "program/peers.rs"]
@@ -29,6 +31,8 @@ mod servers;
 mod stage;
 #[path = "program/terminal.rs"]
 mod terminal;
+#[path = "program/thresholds.rs"]
+mod thresholds;
 #[path = "program/usage.rs"]
 mod usage;
 #[path = "program/view.rs"]

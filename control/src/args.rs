@@ -9,8 +9,10 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::{names, units};
 
+mod limit;
 mod secure;
 mod verbs;
+pub(crate) use limit::{FindLimitFlags, Raise, Step};
 pub(crate) use secure::{SecureFlags, TlsResume, TlsTier, TlsWay};
 pub(crate) use verbs::{
     AccountsFlags, AccountsFormat, MeddlingFlags, OnlineFlags, ServeFlags, TryFlags,
@@ -38,6 +40,8 @@ Exit codes: 0 passed, 1 unexpected, 2 usage or file fault, 3 nobody got online, 
 pub(crate) enum Verb {
     /// Run a scenario against a target
     Run(Box<RunFlags>),
+    /// Raise the load run by run until one does not pass, and narrow down where that begins
+    FindLimit(Box<FindLimitFlags>),
     /// Run a target: a server for bots to try themselves on
     Serve(Box<ServeFlags>),
     /// Write a list of accounts, or the commands with which a server makes them; or make and remove
@@ -45,6 +49,8 @@ pub(crate) enum Verb {
     Accounts(Box<AccountsFlags>),
     /// List the scenarios and their parameters
     List,
+    /// List what thresholds can be about
+    Thresholds,
     /// Say what this machine can hold, and what stands in the way
     Doctor(Box<RunFlags>),
     /// Run one bot and show every byte of both sides
@@ -62,6 +68,8 @@ pub(crate) enum Verb {
 pub(crate) enum Schema {
     /// The file that --report writes
     Report,
+    /// The file that --report of `find-limit` writes
+    FindLimit,
 }
 
 /// Flags of `run` and `doctor`.
@@ -85,6 +93,9 @@ pub(crate) struct RunFlags {
     /// Connections.
     #[command(flatten)]
     pub link: LinkFlags,
+    /// What has to hold.
+    #[command(flatten)]
+    pub verdict: VerdictFlags,
     /// What is told.
     #[command(flatten)]
     pub output: OutputFlags,
@@ -116,6 +127,12 @@ pub(crate) struct LoadFlags {
     #[arg(long = "for", aliases = ["hold", "duration"], value_name = "TIME")]
     #[arg(default_value = "30s", value_parser = units::duration)]
     pub hold: Duration,
+    /// How long everybody is in before the measure window begins
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = units::duration)]
+    pub warm_up: Duration,
+    /// How long everybody stays behind the measure window, before the run drains
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = units::duration)]
+    pub cool_down: Duration,
     /// How often a bot that is done starts again; 0 is for ever
     #[arg(long, value_name = "N", default_value = "1", value_parser = units::count)]
     pub repeat: u32,
@@ -211,6 +228,17 @@ pub(crate) struct LinkFlags {
     /// A bot that heard nothing for so long is asked to ping
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = units::duration)]
     pub liveness: Duration,
+}
+
+/// What has to hold for a run to pass.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Verdict")]
+pub(crate) struct VerdictFlags {
+    /// What has to hold, such as `op(xmpp.join).p99 < 500ms`, `errors.rate < 0.1%` or
+    /// `bots.online >= 99% abort after 10s`; may be given often, and takes the place of the usual
+    /// rule (99 % of the bots reached and held)
+    #[arg(long, value_name = "EXPRESSION")]
+    pub threshold: Vec<String>,
 }
 
 /// What is told.

@@ -29,9 +29,11 @@ mod signals;
 mod srv;
 mod summary;
 mod target;
+mod threshold;
 mod trace;
 mod units;
 mod verbs;
+mod verdict;
 mod view;
 mod wire;
 mod words;
@@ -60,9 +62,11 @@ fn main() -> ExitCode {
 fn follow(typed: Typed) -> Result<Ending> {
     match typed.verb {
         Verb::Run(flags) => verbs::run::run(&flags),
+        Verb::FindLimit(flags) => verbs::find_limit::find_limit(*flags),
         Verb::Serve(flags) => verbs::serve::serve(&flags),
         Verb::Accounts(flags) => verbs::accounts::accounts(&flags),
         Verb::List => Ok(tell(&verbs::list::text())),
+        Verb::Thresholds => Ok(tell(&threshold::subjects())),
         Verb::Doctor(flags) => verbs::doctor::doctor(&flags),
         Verb::Try(flags) => verbs::try_one::try_one(&flags),
         Verb::Schema { what } => Ok(tell(&verbs::schema::text(what)?)),

@@ -287,6 +287,8 @@ fn plan(
     Ok(Plan {
         seed: own.seed,
         load,
+        warm_up: own.warm_up,
+        cool_down: own.cool_down,
         first_id,
         capacity: own.capacity.unwrap_or(match load {
             Load::Closed { bots, .. } => bots.div_ceil(10),

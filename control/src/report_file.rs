@@ -4,8 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::ending::usage;
-use crate::wire::ReportFile;
 
 /// Where the report goes, and whether it got there.
 pub(crate) struct Keeper {
@@ -47,11 +48,11 @@ impl Keeper {
     }
 
     /// Replaces the report. A reader sees the old one or the new one.
-    pub(crate) fn write(&mut self, report: &ReportFile) {
+    pub(crate) fn write(&mut self, report: &impl Serialize) {
         self.failed = self.replace(report).err().map(|error| error.to_string());
     }
 
-    fn replace(&self, report: &ReportFile) -> io::Result<()> {
+    fn replace(&self, report: &impl Serialize) -> io::Result<()> {
         let written = self.open().and_then(|file| {
             let mut out = BufWriter::new(file);
             serde_json::to_writer_pretty(&mut out, report)?;

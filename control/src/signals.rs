@@ -11,6 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 /// The wish to end that SIGINT and SIGTERM say.
+#[derive(Clone)]
 pub(crate) struct Signals {
     asked: Arc<AtomicBool>,
 }

@@ -9,7 +9,9 @@ use densebots_engine::{LIMITED_SHARE, Report};
 use crate::paint::Paint;
 use crate::remedy;
 use crate::target::Cost;
+use crate::threshold::Judged;
 use crate::units::{grouped, micros, per_second, several, size, span};
+use crate::verdict::Verdict;
 use crate::wire::Heading;
 use figures::{Figures, carried, is_timeout};
 use table::Table;
@@ -17,7 +19,7 @@ use table::Table;
 mod delivery;
 pub(crate) mod figures;
 mod secure;
-mod table;
+pub(crate) mod table;
 
 /// More endpoints than this are told in one line.
 const ENDPOINTS_SHOWN: usize = 8;
@@ -31,6 +33,8 @@ pub(crate) struct Summary<'a> {
     pub heading: &'a Heading,
     /// What it came to.
     pub report: &'a Report,
+    /// What is to be said of that.
+    pub verdict: &'a Verdict,
     /// How long an op might take.
     pub timeout: Duration,
     /// Remarks of the program itself: a report that was not written, a target that ended.
@@ -45,7 +49,9 @@ impl Summary<'_> {
     /// The whole text.
     pub(crate) fn text(&self) -> String {
         let figures = Figures::of(self.report);
-        let mut lines = vec![self.verdict(), String::new(), self.about(), String::new()];
+        let mut lines = vec![self.verdict()];
+        lines.extend(self.thresholds());
+        lines.extend([String::new(), self.about(), String::new()]);
         self.population(&figures, &mut lines);
         self.connects(&mut lines);
         self.ops(&figures, &mut lines);
@@ -63,7 +69,7 @@ impl Summary<'_> {
 
     /// `passed, trustworthy: yes`, or why not.
     fn verdict(&self) -> String {
-        let (failures, doubts) = (self.report.failures(), self.report.doubts());
+        let Verdict { failures, doubts, .. } = self.verdict;
         let passed = match failures.is_empty() {
             true => self.paint.good("passed"),
             false => self.paint.bad(&format!("failed: {}", failures.join("; "))),
@@ -73,6 +79,20 @@ impl Summary<'_> {
             false => self.paint.doubt(&format!("trustworthy: no, because {}", doubts.join("; "))),
         };
         format!("{passed}, {trusted}")
+    }
+
+    /// What became of each threshold, and what was measured.
+    fn thresholds(&self) -> Vec<String> {
+        let judged = &self.verdict.thresholds;
+        let width = judged.iter().map(|own| own.expression.chars().count()).max().unwrap_or(0);
+        let line = |own: &Judged| {
+            let verdict = match own.passed {
+                true => self.paint.good("passed"),
+                false => self.paint.bad("failed"),
+            };
+            format!("  {verdict}  {:<width$}  {}", own.expression, own.told)
+        };
+        judged.iter().map(line).collect()
     }
 
     fn about(&self) -> String {

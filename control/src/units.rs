@@ -83,24 +83,38 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if total > Duration::from_secs(100 * 365 * 86_400) { Err(wrong()) } else { Ok(total) }
 }
 
-/// A number of bytes: `64KiB`, `1MiB`, `1500`, `64kB`.
+/// Any number: `-3`, `0.5`, `10k`.
+pub(crate) fn number(text: &str) -> Option<f64> {
+    let positive = text.strip_prefix('-');
+    let (number, suffix) = split(positive.unwrap_or(text))?;
+    let number = number * decimal(suffix)?;
+    Some(if positive.is_some() { -number } else { number })
+}
+
+/// A number of bytes that a buffer can have: `64KiB`, `1MiB`, `1500`, `64kB`.
 pub(crate) fn bytes(text: &str) -> Result<u32, String> {
     let wrong = || format!("`{text}` is not a size such as 1500, 64KiB or 1MiB");
-    let (number, suffix) = split(text).ok_or_else(wrong)?;
+    let bare = || split(text).filter(|(_, suffix)| suffix.is_empty()).map(|(number, _)| number);
+    let size = octets(text).or_else(bare).ok_or_else(wrong)?;
+    let fits = size.fract() == 0.0 && (0.0..=f64::from(i32::MAX)).contains(&size);
+    if fits { Ok(size as u32) } else { Err(wrong()) }
+}
+
+/// A size with its unit, however large: `64KiB`, `500B`, `2GB`.
+pub(crate) fn octets(text: &str) -> Option<f64> {
+    let (number, suffix) = split(text)?;
     let unit = match suffix {
-        "" | "B" => 1.0,
+        "B" => 1.0,
         "kB" | "KB" => 1e3,
         "MB" => 1e6,
+        "GB" => 1e9,
         "k" | "K" | "KiB" => 1024.0,
         "M" | "MiB" => 1024.0 * 1024.0,
         "G" | "GiB" => 1024.0 * 1024.0 * 1024.0,
-        _ => return Err(wrong()),
+        "TiB" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
     };
-    let size = number * unit;
-    if size.fract() != 0.0 || size > f64::from(i32::MAX) {
-        return Err(wrong());
-    }
-    Ok(size as u32)
+    Some(number * unit)
 }
 
 /// `1234567` as `1,234,567`.

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod doctor;
+pub(crate) mod find_limit;
 pub(crate) mod list;
 pub(crate) mod run;
 pub(crate) mod schema;

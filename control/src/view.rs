@@ -17,7 +17,7 @@ pub(crate) mod terminal;
 pub(crate) struct Frame {
     /// The scenario.
     pub scenario: &'static str,
-    /// How long each phase should take: arrival, then hold.
+    /// How long it should take until the measure window begins, and the window.
     pub phases: (Duration, Duration),
     /// What the machine had at the start.
     pub preflight: Preflight,

@@ -10,17 +10,21 @@ use densebots_engine::{EndpointReport, Phase, Piece, Report, Transcript};
 
 use crate::remedy::remedy;
 use crate::summary::figures::{Figures, carried, derivation_share};
+use crate::threshold::Judged;
 use crate::trace::failing;
+use crate::verdict::Verdict;
 
 mod delivery;
+mod limit;
 mod series;
 mod shapes;
 
+pub(crate) use limit::{LimitFile, LimitPart, SearchPart, StepPart};
 pub(crate) use series::{Second, Series};
 pub(crate) use shapes::ReportFile;
 use shapes::{
     BotsPart, BytesPart, ConnectPart, EndpointPart, GeneratorPart, LostPart, MailPart, OpPart,
-    RunPart, TlsPart, TranscriptLine, TranscriptPart, VerdictPart,
+    RunPart, ThresholdPart, TlsPart, TranscriptLine, TranscriptPart, VerdictPart,
 };
 
 /// What is known of a run before it begins.
@@ -45,6 +49,7 @@ impl ReportFile {
     pub(crate) fn of(
         heading: &Heading,
         report: &Report,
+        judged: &Verdict,
         phase: Phase,
         series: Vec<Second>,
     ) -> ReportFile {
@@ -63,7 +68,7 @@ impl ReportFile {
         let names = &report.names;
         ReportFile {
             run: run(heading, report, phase, &figures),
-            verdict: verdict(report, phase),
+            verdict: verdict(judged, phase),
             bots: bots(report, &figures),
             connect: connect(report),
             ops: (0..names.ops.len()).map(|at| op(report, &figures, at)).collect(),
@@ -87,7 +92,7 @@ impl ReportFile {
             endpoints: endpoints(report),
             delivery: delivery::delivery(heading, report, &figures),
             tls: tls(heading, report),
-            thresholds: Vec::new(),
+            thresholds: judged.thresholds.iter().map(threshold).collect(),
             generator: generator(heading, report, &figures),
             series,
         }
@@ -95,13 +100,25 @@ impl ReportFile {
 }
 
 /// Of a run that goes on there is none yet: what is left of one that was killed has not passed.
-fn verdict(report: &Report, phase: Phase) -> VerdictPart {
+fn verdict(judged: &Verdict, phase: Phase) -> VerdictPart {
     let ended = phase == Phase::Ended;
-    let going = if ended { vec![] } else { vec!["the run had not ended".to_owned()] };
+    let going = if ended { &[][..] } else { &["the run had not ended".to_owned()] };
     VerdictPart {
-        passed: ended && report.passed(),
-        trustworthy: report.trustworthy(),
-        reasons: [going, report.failures(), report.doubts()].concat(),
+        passed: ended && judged.passed(),
+        trustworthy: judged.trustworthy(),
+        reasons: [going, &judged.failures, &judged.doubts].concat(),
+    }
+}
+
+fn threshold(judged: &Judged) -> ThresholdPart {
+    ThresholdPart {
+        expression: judged.expression.clone(),
+        value: judged.value,
+        limit: judged.limit,
+        unit: judged.unit,
+        passed: judged.passed,
+        reason: judged.told.clone(),
+        limited_seconds: judged.limited,
     }
 }
 

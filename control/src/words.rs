@@ -38,19 +38,29 @@ fn population(run: &Meant) -> String {
                 Arrival::Ramp(over) => format!("arriving over {}", span(over)),
             };
             format!(
-                "{}, {} on {shards}{tables}, {arriving}, held {}",
+                "{}, {} on {shards}{tables}, {arriving}, held {}{}",
                 several(bots, "bot"),
                 several(bots, "connection"),
-                span(hold)
+                span(hold),
+                around(run)
             )
         }
         Load::Open { rate, lasting, live_max, .. } => format!(
-            "bots arriving at {} for {}, at most {} live at once, on {shards}{tables}",
+            "bots arriving at {} for {}{}, at most {} live at once, on {shards}{tables}",
             per_second(rate),
             span(lasting),
+            around(run),
             grouped(live_max.into())
         ),
     }
+}
+
+/// What surrounds the measure window, if anything does.
+fn around(run: &Meant) -> String {
+    let parts = [("warm-up", run.plan.warm_up), ("cool-down", run.plan.cool_down)];
+    let told = parts.into_iter().filter(|(_, time)| !time.is_zero());
+    let told: Vec<String> = told.map(|(name, time)| format!("{name} {}", span(time))).collect();
+    if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
 }
 
 fn traffic(run: &Meant) -> String {

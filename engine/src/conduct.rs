@@ -2,9 +2,9 @@
 //! Pure: time and notes come in, orders go out.
 //!
 //! ```text
-//!   ramp --everybody in, or nobody more comes--> hold --time is up--> sweep --> drain --> ended
-//!     |                                            |                              ^
-//!     +---- drain, breaker, nobody left -----------+------------------------------+
+//!   ramp --everybody in, or nobody more comes--> warm --time is up--> hold --window is full-->
+//!   cool --time is up--> sweep --> drain --> ended
+//!   Ramp, warm, hold, cool: drain, breaker, nobody left --> drain
 //!   Any phase: stop, panic --> ended, with resets
 //! ```
 
@@ -86,7 +86,7 @@ impl Conductor {
         let second = Meter::new(&names, plan.endpoints.len());
         // An open load without a ramp is at its rate from the first moment on.
         let phase = match plan.load {
-            Load::Open { ramp, .. } if ramp.is_zero() => Phase::Hold,
+            Load::Open { ramp, .. } if ramp.is_zero() => full(&plan),
             _ => Phase::Ramp,
         };
         let target = match plan.load {
@@ -270,14 +270,18 @@ impl Conductor {
             self.report.bots.peak_online = population.online;
         }
         let settled = self.settled.iter().all(|&settled| settled);
+        // Phases end with a second, and one second may be a little shorter than another.
+        let lasted = |time: Duration| in_phase + self.plan.sample_every / 10 >= time;
         let nobody = settled && population.live() == 0 && self.plan.respawn.is_none();
         match self.phase {
-            Phase::Ramp | Phase::Hold if nobody && population.launched > 0 => self.drain(now),
-            Phase::Ramp if self.ramped(settled, now) => self.enter(Phase::Hold, now),
-            Phase::Hold if self.held() => {
-                self.all(Order::Sweep);
-                self.enter(Phase::Sweep, now);
+            phase if phase.lives() && nobody && population.launched > 0 => self.drain(now),
+            Phase::Ramp if self.ramped(settled, now) => self.enter(full(&self.plan), now),
+            Phase::Warm if lasted(self.plan.warm_up) => self.enter(Phase::Hold, now),
+            Phase::Hold if self.held() && !self.plan.cool_down.is_zero() => {
+                self.enter(Phase::Cool, now);
             }
+            Phase::Hold if self.held() => self.sweep(now),
+            Phase::Cool if lasted(self.plan.cool_down) => self.sweep(now),
             Phase::Sweep if in_phase >= self.plan.sample_every => self.drain(now),
             Phase::Drain if settled && population.live() == 0 => self.stop(),
             _ => {}
@@ -287,15 +291,12 @@ impl Conductor {
     /// Whether the measure window is as long as it was meant to be: whole samples, one at least.
     fn held(&self) -> bool {
         let window = self.report.window;
-        !window.is_zero() && window + self.plan.sample_every / 2 >= self.hold()
+        !window.is_zero() && window + self.plan.sample_every / 2 >= self.plan.window()
     }
 
-    /// How long the hold phase is.
-    fn hold(&self) -> Duration {
-        match self.plan.load {
-            Load::Closed { hold, .. } => hold,
-            Load::Open { ramp, lasting, .. } => lasting.saturating_sub(ramp),
-        }
+    fn sweep(&mut self, now: Time) {
+        self.all(Order::Sweep);
+        self.enter(Phase::Sweep, now);
     }
 
     fn ramped(&self, settled: bool, now: Time) -> bool {
@@ -337,7 +338,7 @@ impl Conductor {
     /// Replaces ended bots by new ones, with new ids, at the plan's rate.
     fn respawn(&mut self, now: Time) {
         let Some(rate) = self.plan.respawn else { return };
-        if !matches!(self.phase, Phase::Ramp | Phase::Hold) || self.paused || self.target == 0 {
+        if !self.phase.lives() || self.paused || self.target == 0 {
             return;
         }
         let population = self.population();
@@ -360,7 +361,7 @@ impl Conductor {
 
     /// The breaker: a target that refuses too many is left alone.
     fn trip(&mut self, second: &Meter, now: Time) {
-        if !self.plan.breaker || !matches!(self.phase, Phase::Ramp | Phase::Hold) {
+        if !self.plan.breaker || !self.phase.lives() {
             return;
         }
         let failed = second.losses.iter().filter(|l| !l.lost.online).map(|l| l.count).sum();
@@ -375,4 +376,9 @@ impl Conductor {
             self.drain(now);
         }
     }
+}
+
+/// The phase in which everybody is in.
+fn full(plan: &Plan) -> Phase {
+    if plan.warm_up.is_zero() { Phase::Hold } else { Phase::Warm }
 }

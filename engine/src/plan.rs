@@ -19,6 +19,11 @@ pub struct Plan {
     pub seed: u64,
     /// How many bots come, when, and for how long.
     pub load: Load,
+    /// How long everybody is in before the measure window begins; with an open load, a part of its
+    /// time.
+    pub warm_up: Duration,
+    /// How long everybody stays behind the measure window; with an open load, a part of its time.
+    pub cool_down: Duration,
     /// The id of the first bot. Ids go up one by one in the order of launch; `add` and respawn
     /// take the ids after the highest ever given; no id is used twice.
     pub first_id: u32,
@@ -84,6 +89,8 @@ impl Default for Plan {
                 arrival: Arrival::Constant(10_000.0),
                 hold: Duration::from_secs(30),
             },
+            warm_up: Duration::ZERO,
+            cool_down: Duration::ZERO,
             first_id: 1,
             capacity: 0,
             endpoints: Vec::new(),
@@ -115,6 +122,16 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// How long the measure window is.
+    pub fn window(&self) -> Duration {
+        match self.load {
+            Load::Closed { hold, .. } => hold,
+            Load::Open { ramp, lasting, .. } => {
+                lasting.saturating_sub(ramp + self.warm_up + self.cool_down)
+            }
+        }
+    }
+
     /// Whether this bug is planted.
     #[cfg(feature = "planted")]
     pub(crate) fn has(&self, bug: crate::planted::Bug) -> bool {

@@ -13,8 +13,12 @@ use crate::transcript::Transcript;
 pub enum Phase {
     /// Bots are arriving.
     Ramp,
+    /// Everybody is in, and nothing is measured yet.
+    Warm,
     /// Everybody is in: the measure window.
     Hold,
+    /// Nothing is measured any more, and everybody stays.
+    Cool,
     /// Every link is looked at once more.
     Sweep,
     /// Bots finish what they began.
@@ -24,11 +28,18 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether bots come and stay.
+    pub(crate) fn lives(self) -> bool {
+        matches!(self, Phase::Ramp | Phase::Warm | Phase::Hold | Phase::Cool)
+    }
+
     /// The name in views and reports.
     pub fn name(self) -> &'static str {
         match self {
             Phase::Ramp => "ramp",
+            Phase::Warm => "warm",
             Phase::Hold => "hold",
+            Phase::Cool => "cool",
             Phase::Sweep => "sweep",
             Phase::Drain => "drain",
             Phase::Ended => "ended",
@@ -186,11 +197,17 @@ pub const LIMITED_SHARE: f64 = 0.01;
 impl Report {
     /// Why the run did not pass; empty if it did.
     pub fn failures(&self) -> Vec<String> {
+        self.failures_below(POPULATION_SHARE)
+    }
+
+    /// Why the run did not pass if this share of the target population had to be reached and held;
+    /// 0 asks for one bot, for those who judge the population by themselves.
+    pub fn failures_below(&self, share: f64) -> Vec<String> {
         let mut why = Vec::new();
         let bots = &self.bots;
         let needed = |target: u64| match bots.repeating {
             true => 0,
-            false => (target as f64 * POPULATION_SHARE).ceil() as u64,
+            false => (target as f64 * share).ceil() as u64,
         };
         let (least, held) = bots.least_held;
         if let Some(panic) = &self.panic {

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use densebots_engine::{
-    Arrival, Endpoint, Life, Load, Plan, Run, Scenario, StartError, start, start_observed,
+    Arrival, Endpoint, Life, Load, Names, Plan, Run, Scenario, StartError, start, start_observed,
 };
 
 pub mod accounts;
@@ -69,19 +69,28 @@ impl Builtin {
 }
 
 /// A scenario whose parameters are good.
-pub struct Ready(Box<Start>);
+pub struct Ready {
+    names: Names,
+    start: Box<Start>,
+}
 
 type Start = dyn FnOnce(Plan, Option<Observer>) -> Result<Run, StartError>;
 
 impl Ready {
     fn of<S: Scenario>(scenario: S) -> Ready {
-        Ready(Box::new(|plan, observer| begin(scenario, plan, observer)))
+        let names = scenario.names();
+        Ready { names, start: Box::new(|plan, observer| begin(scenario, plan, observer)) }
+    }
+
+    /// What it measures.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Starts it by the plan that it was prepared for; only where to dial and whom to believe may
     /// have become known since. The observer, if there is one, runs on a thread of its own.
     pub fn start(self, plan: Plan, observer: Option<Observer>) -> Result<Run, StartError> {
-        (self.0)(plan, observer)
+        (self.start)(plan, observer)
     }
 }
 
@@ -215,10 +224,12 @@ pub const BUILTIN: &[Builtin] = &[
         pause: None,
         prepare: |settings, plan| {
             let storm = login_storm::LoginStorm::from(settings, plan)?;
-            Ok(Ready(Box::new(|plan, observer| {
+            let names = storm.names();
+            let start = Box::new(|plan, observer| {
                 let plan = storm.plan(plan);
                 begin(storm, plan, observer)
-            })))
+            });
+            Ok(Ready { names, start })
         },
     },
     Builtin {

@@ -158,6 +158,30 @@ fn the_hold_is_as_long_as_asked() {
 }
 
 #[test]
+fn the_window_lies_between_warm_up_and_cool_down() {
+    let around = "--warm-up 2s --for 1s --cool-down 2s";
+    for load in ["--conns 5", "--open 20/s --set count=1"] {
+        let words = format!("run echo {load} {around} --set pace=50ms --drain 1s");
+        let (ended, report) = report(&words);
+        let ended = ended.with(0);
+        assert!(ended.err.contains("(warm-up 2 s, cool-down 2 s)"), "{}", ended.err);
+        let series = report["series"].as_array().expect("a list");
+        let mut phases: Vec<&str> =
+            series.iter().filter_map(|second| second["phase"].as_str()).collect();
+        let of = |phase: &str| series.iter().filter(|second| second["phase"] == phase).count();
+        assert!((2..=3).contains(&of("warm")) && (1..=3).contains(&of("cool")), "{phases:?}");
+        phases.dedup();
+        let order: Vec<&str> = phases.iter().copied().filter(|phase| *phase != "ramp").collect();
+        assert_eq!(order[..3], ["warm", "hold", "cool"], "{phases:?}");
+        let window = report["run"]["window_s"].as_f64().unwrap_or_default();
+        assert!((0.5..1.5).contains(&window), "{window} s");
+        let op = &report["ops"][0];
+        let (inside, outside) = (op["count"].as_u64(), op["outside_window"].as_u64());
+        assert!(outside > inside, "five of six seconds: {op}");
+    }
+}
+
+#[test]
 fn a_storm_of_logins_is_not_judged_by_who_is_online_at_once() {
     let (ended, report) = report("run login-storm --conns 5 --for 1s");
     ended.with(0);

@@ -61,7 +61,8 @@ pub(super) fn load(flags: &LoadFlags, usual: impl Fn(u32) -> f64) -> Result<(Loa
         return Err(usage("--for 0s: with --open nobody would arrive"));
     }
     let ramp = flags.ramp.unwrap_or_default();
-    let open = |live_max| Load::Open { rate, ramp, lasting: ramp + flags.hold, live_max };
+    let lasting = ramp + flags.warm_up + flags.hold + flags.cool_down;
+    let open = |live_max| Load::Open { rate, ramp, lasting, live_max };
     let arrivals = open(u32::MAX).bots_max().min(LIVE_MAX);
     let live_max = bots.unwrap_or(u32::try_from(arrivals).unwrap_or(u32::MAX));
     Ok((open(live_max), first_id))
@@ -108,7 +109,7 @@ pub(crate) fn expected_length(plan: &Plan) -> Duration {
                 Arrival::Constant(rate) => Duration::from_secs_f64(f64::from(bots) / rate),
                 Arrival::Ramp(over) => over,
             };
-            arriving.saturating_add(hold)
+            arriving.saturating_add(plan.warm_up + hold + plan.cool_down)
         }
         Load::Open { lasting, .. } => lasting,
     }

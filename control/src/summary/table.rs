@@ -2,18 +2,18 @@
 
 /// A table that is written once it is whole.
 #[derive(Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// Begins with a line of headings.
-    pub(super) fn headed(names: &[&str]) -> Table {
+    pub(crate) fn headed(names: &[&str]) -> Table {
         Table { rows: vec![names.iter().map(ToString::to_string).collect()] }
     }
 
     /// One more line.
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
@@ -23,7 +23,7 @@ impl Table {
     }
 
     /// Its lines, each behind this indent.
-    pub(super) fn lines(&self, indent: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, indent: &str) -> Vec<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));

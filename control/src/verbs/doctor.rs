@@ -12,13 +12,15 @@ use crate::ending::Ending;
 use crate::meant::Meant;
 use crate::paint::Paint;
 use crate::units::{grouped, several, size};
+use crate::verbs::run;
 use crate::words;
 
 /// Prints it; ends as the run would begin.
 pub(crate) fn doctor(flags: &RunFlags) -> Result<Ending> {
     let meant = Meant::of(flags)?;
     if meant.preflight.refusal().is_none() {
-        meant.ready()?;
+        let ready = meant.ready()?;
+        run::watch(&flags.verdict.threshold, ready.names(), meant.plan.request_timeout)?;
     }
     let paint = Paint::on(&io::stdout());
     let text = format!("{}\n{}", words::plan(&meant, paint, usize::MAX), text(&meant, paint));

@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use crate::args::Schema;
-use crate::wire::ReportFile;
+use crate::wire::{LimitFile, ReportFile};
 
 /// The schema, as JSON.
 pub(crate) fn text(what: Schema) -> Result<String> {
     let schema = match what {
         Schema::Report => schemars::schema_for!(ReportFile),
+        Schema::FindLimit => schemars::schema_for!(LimitFile),
     };
     Ok(serde_json::to_string_pretty(&schema)? + "\n")
 }

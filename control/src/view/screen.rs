@@ -104,9 +104,11 @@ fn progress(frame: &Frame, snapshot: &Snapshot) -> String {
     let gone = Duration::from_nanos(snapshot.at.nanos());
     let (ramp, hold) = frame.phases;
     let (done, of) = match snapshot.phase {
-        Phase::Ramp => (gone, ramp),
-        Phase::Hold => (gone.saturating_sub(snapshot.report.ramp), hold),
-        Phase::Sweep | Phase::Drain | Phase::Ended => (Duration::ZERO, Duration::ZERO),
+        Phase::Ramp | Phase::Warm => (gone, ramp),
+        Phase::Hold => (snapshot.report.window, hold),
+        Phase::Cool | Phase::Sweep | Phase::Drain | Phase::Ended => {
+            (Duration::ZERO, Duration::ZERO)
+        }
     };
     let phase = if snapshot.paused { "paused" } else { snapshot.phase.name() };
     let mut text = row(frame.scenario, &format!("{phase:<6} "));

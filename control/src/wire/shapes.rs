@@ -7,6 +7,12 @@ use serde::Serialize;
 
 use super::Second;
 
+mod delivery;
+mod lost;
+
+pub(crate) use delivery::{DeliveryLatencyPart, DeliveryPart};
+pub(crate) use lost::{LostPart, TranscriptLine, TranscriptPart};
+
 /// What a run came to.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ReportFile {
@@ -201,53 +207,6 @@ pub(crate) struct MailPart {
     pub dropped: u64,
 }
 
-/// Losses of one kind.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct LostPart {
-    /// The class.
-    pub cause: &'static str,
-    /// In its own words.
-    pub condition: &'static str,
-    /// Who did it.
-    pub blame: &'static str,
-    /// What helps, where that is known.
-    pub remedy: Option<&'static str>,
-    /// A bot was online; otherwise an attempt failed, be it at the login.
-    pub online: bool,
-    /// How often.
-    pub count: u64,
-    /// How often the bot came back.
-    pub recovered: u64,
-    /// A bot it happened to.
-    pub example_bot: u32,
-}
-
-/// What a bot that failed said and heard last.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct TranscriptPart {
-    /// The bot.
-    pub bot: u32,
-    /// When it failed, in seconds of the run.
-    pub at_s: f64,
-    /// How it failed.
-    pub cause: String,
-    /// At most eight, in order.
-    pub lines: Vec<TranscriptLine>,
-}
-
-/// What a bot said in one turn, or one unit that it heard.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct TranscriptLine {
-    /// When, in seconds of the run.
-    pub at_s: f64,
-    /// By the bot; otherwise by the target.
-    pub said: bool,
-    /// Its first 512 bytes, without the secrets of XMPP.
-    pub text: String,
-    /// How many it had.
-    pub bytes: u64,
-}
-
 /// One address.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct EndpointPart {
@@ -267,65 +226,6 @@ pub(crate) struct EndpointPart {
     pub peak_online: u64,
     /// After the sweep, before the drain.
     pub online_at_end: u64,
-}
-
-/// Who should have heard what, and did. Null where nobody keeps the ledger.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub(crate) struct DeliveryPart {
-    /// Messages sent.
-    pub messages: Option<u64>,
-    /// Deliveries expected: the sum of the next five.
-    pub expected: Option<u64>,
-    /// Heard.
-    pub delivered: Option<u64>,
-    /// Not heard.
-    pub missing: Option<u64>,
-    /// Not heard, for a reason of the receiver's.
-    pub excused: Option<u64>,
-    /// Sent back.
-    pub bounced: Option<u64>,
-    /// Not decided at the end.
-    pub unresolved: Option<u64>,
-    /// Heard twice.
-    pub duplicated: Option<u64>,
-    /// Heard behind a later message of the same sender in the same room.
-    pub reordered: Option<u64>,
-    /// Heard after the limit.
-    pub late: Option<u64>,
-    /// Heard as history.
-    pub history: Option<u64>,
-    /// Heard from others than our bots.
-    pub foreign: Option<u64>,
-    /// Heard by bots that did not owe it: they came in just behind it, or had left.
-    pub unowed: Option<u64>,
-    /// What a message may take before it is missing, and a receipt late.
-    pub limit_s: Option<f64>,
-    /// From due to each receipt, and to the last one of a message by how many bots owed it; in the
-    /// measure window.
-    pub latency: Vec<DeliveryLatencyPart>,
-    /// Why the values are null.
-    pub reason: Option<String>,
-}
-
-/// How long deliveries took.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct DeliveryLatencyPart {
-    /// `each`, or `last` for the last receipt of a message.
-    pub of: &'static str,
-    /// How many bots owed it: 1-2, 3-9, 10-49, 50 and more; null for any number.
-    pub receivers: Option<&'static str>,
-    /// How many.
-    pub count: u64,
-    /// Median.
-    pub p50_us: Option<u64>,
-    /// 95th percentile.
-    pub p95_us: Option<u64>,
-    /// 99th percentile; null below 100 samples.
-    pub p99_us: Option<u64>,
-    /// 99.9th percentile; null below 10,000 samples.
-    pub p999_us: Option<u64>,
-    /// Longest; of `last`, what is missing ranks at the limit.
-    pub max_us: Option<u64>,
 }
 
 /// Encryption.
@@ -360,10 +260,18 @@ pub(crate) struct TlsPart {
 pub(crate) struct ThresholdPart {
     /// As it was given.
     pub expression: String,
-    /// What was measured; null for nothing.
+    /// What was measured, in its unit; null for nothing.
     pub value: Option<f64>,
+    /// What it was compared with, in the same unit.
+    pub limit: f64,
+    /// `us`, `share` (of 1), `count`, `bytes` or `per_s`.
+    pub unit: &'static str,
     /// It held.
     pub passed: bool,
+    /// The value in words, or why there is none.
+    pub reason: String,
+    /// Seconds of the window that the generator's machine shaped and that broke it.
+    pub limited_seconds: u64,
 }
 
 /// The generator's own health.

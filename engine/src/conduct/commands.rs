@@ -29,6 +29,8 @@ pub enum Command {
     Resume,
     /// The run ends; bots finish what they began.
     Drain,
+    /// The same, for this reason.
+    Abort(String),
     /// The run ends now, with resets.
     Stop,
 }
@@ -70,7 +72,7 @@ impl Conductor {
         now: Time,
     ) -> Result<Option<u64>, CommandError> {
         let ending = matches!(self.phase, Phase::Drain | Phase::Ended);
-        match *command {
+        match command {
             Command::Stop => {
                 self.end_by("stopped".to_owned());
                 // No drain before it: a shard that took the two orders in two turns would let its
@@ -80,21 +82,25 @@ impl Conductor {
                 }
                 self.stop();
             }
-            Command::Drain if !ending => {
+            Command::Drain | Command::Abort(_) if ending => {}
+            Command::Drain => {
                 self.end_by("drained before its time".to_owned());
                 self.drain(now);
             }
-            Command::Drain => {}
+            Command::Abort(why) => {
+                self.end_by(why.clone());
+                self.drain(now);
+            }
             _ if ending => return Err(CommandError::Ending),
-            Command::Add(bots) => {
+            &Command::Add(bots) => {
                 let last = self.next_id.saturating_add(bots).saturating_sub(1);
                 self.add(self.next_id, last, now)?;
             }
-            Command::AddIds(first, last) => self.add(first, last, now)?,
-            Command::Remove { bots, force } => {
+            &Command::AddIds(first, last) => self.add(first, last, now)?,
+            &Command::Remove { bots, force } => {
                 return Ok(Some(self.begin_removal(bots as usize, force)));
             }
-            Command::Rate(rate) if rate.is_finite() && rate > 0.0 => {
+            &Command::Rate(rate) if rate.is_finite() && rate > 0.0 => {
                 self.pace = Pace::Rate(rate);
                 self.repace(now);
             }

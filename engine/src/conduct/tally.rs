@@ -95,7 +95,7 @@ impl Conductor {
     pub(super) fn weigh(&mut self, population: Population, vitals: Vitals) {
         let bots = &mut self.report.bots;
         bots.population = population;
-        if matches!(self.phase, Phase::Ramp | Phase::Hold | Phase::Sweep) {
+        if self.phase.lives() || self.phase == Phase::Sweep {
             bots.online_at_end = population.online;
             let counts = self.report.endpoints.iter_mut().zip(&self.report.total.endpoints);
             for (endpoint, count) in counts {
@@ -107,7 +107,7 @@ impl Conductor {
         generator.cpu = vitals.cpu;
         generator.rss_bytes = generator.rss_bytes.max(vitals.rss_bytes);
         let Some(base) = self.base else { return };
-        if population.online > 0 && matches!(self.phase, Phase::Ramp | Phase::Hold) {
+        if population.online > 0 && self.phase.lives() {
             let per_bot = |now: u64, base: u64| Some(now.saturating_sub(base) / population.online);
             generator.user_bytes_per_bot = per_bot(vitals.rss_bytes, base.rss_bytes);
             generator.kernel_bytes_per_bot = per_bot(vitals.kernel_bytes, base.kernel_bytes);
