@@ -28,13 +28,13 @@ mod srv;
 mod summary;
 mod target;
 mod trace;
-mod units;
 mod verbs;
 mod view;
 mod wire;
 mod words;
 
 use args::{Typed, Verb};
+use densebots_scenarios::units;
 use ending::Ending;
 
 fn main() -> ExitCode {

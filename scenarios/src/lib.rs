@@ -27,8 +27,10 @@ mod refusals;
 pub mod register;
 pub mod rooms;
 mod settings;
+pub mod spelling;
 pub mod talk;
 pub mod target;
+pub mod units;
 pub mod xmpp_idle;
 
 pub use settings::{Parameter, SettingError, Settings, duration_of};
