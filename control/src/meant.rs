@@ -182,6 +182,7 @@ pub(crate) fn fault_of_setting(error: &SettingError) -> anyhow::Error {
     let hint = match error {
         SettingError::Unknown { name, known } => names::nearest(name, known.iter().copied()),
         SettingError::Value { .. } | SettingError::Wrong { .. } => None,
+        SettingError::File(_) => None,
     };
     usage(format!("--set: {error}{}", names::hint(hint)))
 }

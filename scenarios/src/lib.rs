@@ -17,6 +17,7 @@ pub mod chat;
 pub mod echo;
 pub mod echobot;
 mod elsewhere;
+pub mod file;
 pub mod idle;
 pub mod jumper;
 pub mod login_storm;
@@ -30,7 +31,10 @@ mod settings;
 pub mod spelling;
 pub mod talk;
 pub mod target;
+mod template;
+pub mod tree;
 pub mod units;
+pub mod vocabulary;
 pub mod xmpp_idle;
 
 pub use settings::{Parameter, SettingError, Settings, duration_of};

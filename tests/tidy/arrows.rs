@@ -59,7 +59,7 @@ const ARROWS: [Arrows; 4] = [
     Arrows {
         package: SCENARIOS,
         ours: &[ENGINE, PROTOCOLS],
-        others: &["csv", "humantime", "strsim", "thiserror"],
+        others: &["csv", "granit-parser", "humantime", "strsim", "thiserror"],
     },
     Arrows {
         package: CONTROL,
