@@ -5,6 +5,8 @@
 mod accounts;
 #[path = "program/ends.rs"]
 mod ends;
+#[path = "program/files.rs"]
+mod files;
 #[path = "program/hostile.rs"]
 mod hostile;
 #[path = "program/independent.rs"]

@@ -7,13 +7,13 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::{names, units};
+use crate::{names, scenario_file, units};
 
 mod secure;
 mod verbs;
 pub(crate) use secure::{SecureFlags, TlsResume, TlsTier, TlsWay};
 pub(crate) use verbs::{
-    AccountsFlags, AccountsFormat, MeddlingFlags, OnlineFlags, ServeFlags, TryFlags,
+    AccountsFlags, AccountsFormat, MeddlingFlags, NewFlags, OnlineFlags, ServeFlags, TryFlags,
 };
 
 /// Runs very many stateful bots against a real-time server and says truthfully what they saw.
@@ -45,6 +45,24 @@ pub(crate) enum Verb {
     Accounts(Box<AccountsFlags>),
     /// List the scenarios and their parameters
     List,
+    /// Say what is wrong with scenario files
+    Check {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+    },
+    /// Write a scenario file to begin with, NAME.yaml
+    New(NewFlags),
+    /// Print a scenario as a file, to begin with
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// List what trees of scenario files are made of: steps, actions, events, functions
+    Actions {
+        /// Of this protocol alone
+        protocol: Option<String>,
+    },
     /// Say what this machine can hold, and what stands in the way
     Doctor(Box<RunFlags>),
     /// Run one bot and show every byte of both sides
@@ -62,13 +80,15 @@ pub(crate) enum Verb {
 pub(crate) enum Schema {
     /// The file that --report writes
     Report,
+    /// A scenario file
+    Scenario,
 }
 
 /// Flags of `run` and `doctor`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct RunFlags {
-    /// The scenario, by name (see `densebots list`); unless given, `jumper`, or `echo` at a target
-    /// that does not speak XMPP
+    /// The scenario, by name (see `densebots list`) or as a file; unless given, `jumper`, or `echo`
+    /// at a target that does not speak XMPP
     pub scenario: Option<String>,
     /// How many bots, when, how long.
     #[command(flatten)]
@@ -91,7 +111,7 @@ pub(crate) struct RunFlags {
 }
 
 /// How many bots, when, how long.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadFlags {
     /// Bots (1,000 unless given); with --open, the most that may be live at once
@@ -112,10 +132,11 @@ pub(crate) struct LoadFlags {
     #[arg(long, value_name = "R/s", value_parser = units::rate)]
     #[arg(conflicts_with_all = ["arrive", "ids"])]
     pub open: Option<f64>,
-    /// How long to hold the full population; with --open, how long arrivals go on
+    /// How long to hold the full population; with --open, how long arrivals go on (30s unless
+    /// given)
     #[arg(long = "for", aliases = ["hold", "duration"], value_name = "TIME")]
-    #[arg(default_value = "30s", value_parser = units::duration)]
-    pub hold: Duration,
+    #[arg(value_parser = units::duration)]
+    pub hold: Option<Duration>,
     /// How often a bot that is done starts again; 0 is for ever
     #[arg(long, value_name = "N", default_value = "1", value_parser = units::count)]
     pub repeat: u32,
@@ -140,7 +161,7 @@ pub(crate) struct LoadFlags {
 }
 
 /// Against what.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetFlags {
     /// The service: xmpp://DOMAIN, line://HOST:PORT (also tcp://, echo://), xmpps:// and lines://
@@ -163,7 +184,7 @@ pub(crate) struct TargetFlags {
 }
 
 /// Parameters of scenarios.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Scenario")]
 pub(crate) struct SetFlags {
     /// Set a parameter of the scenario
@@ -172,7 +193,7 @@ pub(crate) struct SetFlags {
 }
 
 /// Connections.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct LinkFlags {
     /// How a bot that leaves ends its connection
@@ -214,7 +235,7 @@ pub(crate) struct LinkFlags {
 }
 
 /// What is told.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputFlags {
     /// Write the report here as JSON, every 10 s and at the end
@@ -282,8 +303,10 @@ fn no_verb(mut command: clap::Command, word: &str) -> clap::Error {
     let verbs: Vec<String> =
         command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     let verb = names::nearest(word, verbs.iter().map(String::as_str)).map(str::to_owned);
-    let scenario = || names::nearest(word, scenarios()).map(|name| format!("run {name}"));
-    let hint = names::hint(verb.or_else(scenario).as_deref());
+    let file = scenario_file::is_file(word).then_some(word);
+    let scenario = || file.or_else(|| names::nearest(word, scenarios()));
+    let scenario = || scenario().map(|name| format!("run {name}"));
+    let hint = names::hint(verb.filter(|_| file.is_none()).or_else(scenario).as_deref());
     let known = verbs.join(", ");
     command.error(
         ErrorKind::InvalidSubcommand,

@@ -21,6 +21,7 @@ mod meant;
 mod names;
 mod paint;
 mod report_file;
+mod scenario_file;
 mod secure;
 mod service;
 mod signals;
@@ -61,6 +62,10 @@ fn follow(typed: Typed) -> Result<Ending> {
         Verb::Serve(flags) => verbs::serve::serve(&flags),
         Verb::Accounts(flags) => verbs::accounts::accounts(&flags),
         Verb::List => Ok(tell(&verbs::list::text())),
+        Verb::Check { files } => verbs::check::check(&files),
+        Verb::New(flags) => verbs::new::new(&flags),
+        Verb::Show { name } => Ok(tell(verbs::new::shown(&name)?)),
+        Verb::Actions { protocol } => Ok(tell(&verbs::actions::text(protocol.as_deref())?)),
         Verb::Doctor(flags) => verbs::doctor::doctor(&flags),
         Verb::Try(flags) => verbs::try_one::try_one(&flags),
         Verb::Schema { what } => Ok(tell(&verbs::schema::text(what)?)),

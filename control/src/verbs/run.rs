@@ -16,6 +16,7 @@ use crate::ending::{Ending, usage};
 use crate::meant::{self, Meant};
 use crate::paint::Paint;
 use crate::report_file::Keeper;
+use crate::scenario_file;
 use crate::secure::{self, KeyLog};
 use crate::signals::Signals;
 use crate::summary::Summary;
@@ -45,6 +46,9 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
         for name in meant::stray_variables() {
             let _ = writeln!(out, "{}", paint.doubt(&format!("{name} is no flag of densebots")));
         }
+        if let Some(why) = meant.file.and_then(scenario_file::unjudged) {
+            let _ = writeln!(out, "{}", paint.doubt(&why));
+        }
         if let Some(why) = keeper.as_ref().and_then(Keeper::failed) {
             let _ = writeln!(out, "{}", paint.bad(&format!("{why}; the run goes on")));
         }
@@ -72,6 +76,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Ending> {
     lead.follow(&run, target.as_mut());
     let report = run.finish();
     drop(target);
+    lead.notes.extend(meant.file.and_then(scenario_file::unreached));
     lead.notes.extend(key_log.and_then(KeyLog::close));
     Ok(lead.close(&report, &meant, flags.output.strict))
 }

@@ -5,10 +5,13 @@ use anyhow::Result;
 use crate::args::Schema;
 use crate::wire::ReportFile;
 
+mod scenario;
+
 /// The schema, as JSON.
 pub(crate) fn text(what: Schema) -> Result<String> {
     let schema = match what {
         Schema::Report => schemars::schema_for!(ReportFile),
+        Schema::Scenario => scenario::schema(),
     };
     Ok(serde_json::to_string_pretty(&schema)? + "\n")
 }
