@@ -3,6 +3,9 @@
 //! [`echo`] is the smallest whole bot: copy that file to write your own. [`BUILTIN`] is the table
 //! from which a program picks a scenario by name; it is the only place where scenarios lose their
 //! types.
+//!
+//! Scenarios without Rust: [`file`] reads them, [`tree`] compiles and plays what bots do, over the
+//! actions and events that a [`vocabulary`] offers of its protocol.
 #![forbid(unsafe_code)]
 
 use std::net::SocketAddr;

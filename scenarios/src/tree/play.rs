@@ -51,6 +51,10 @@ pub(crate) struct Bot<V: Vocabulary, const N: usize> {
     pub(super) memory: [u8; N],
 }
 
+// A hundred thousand of them lie in slabs.
+const _: () = assert!(size_of::<Bot<Lines, SMALL>>() <= 36);
+const _: () = assert!(size_of::<Bot<Users, SMALL>>() <= 88);
+
 impl<V: Vocabulary, const N: usize> Bot<V, N> {
     fn bytes<const SIZE: usize>(&self, at: u16) -> [u8; SIZE] {
         let at = usize::from(at);
