@@ -24,7 +24,9 @@ use densebots_engine::{
     Role, Run, Scenario, start,
 };
 use densebots_protocols::line::{Framing, Line};
-use densebots_scenarios::{serve, target::Speaks};
+use densebots_scenarios::file::{File, Source};
+use densebots_scenarios::target::Speaks;
+use densebots_scenarios::{Settings, serve, serve_here};
 
 const TURNS: u64 = 10_000;
 const BOTS: u32 = 16;
@@ -238,4 +240,59 @@ fn a_sample_allocates_little() {
     let each = allocations as f64 / samples;
     println!("{each:.2} allocations a sample");
     assert!(each <= EACH_MAX, "{each} allocations a sample");
+}
+
+/// Templates, variables, a comparison, an op and its answer, at a pace.
+const TREE: &str = "
+parameters: {pace: 1ms}
+bots:
+  variables: {sent: 0, last: ''}
+  tree:
+    every:
+      pace: '{{ pace }}'
+      do:
+        - set: {sent: '{{ sent + 1 }}'}
+        - line.ask: '={{ sent }} of {{ bot.id }}: {{ random_text(random(10, 40)) }}'
+        - if:
+            when: '{{ sent % 2 == 0 and not contains(last, \"x\") }}'
+            then: {set: {last: 'no {{ sent }} at {{ run_ms() }}'}}
+        - line.send: '{{ pick(\"a\", last) }}'
+        - {wait_for: {event: line.heard, set: {last: '{{ event.text }}'}, within: 1s}}
+";
+
+/// A tree may not allocate more a sample than bots written by hand, whatever it does in between.
+#[test]
+fn a_tree_allocates_nothing_of_its_own() {
+    const EACH_MAX: f64 = 8.0;
+    let _alone = TURN.lock();
+    let source = Source { name: "tree.yaml".to_owned(), text: TREE.to_owned() };
+    let file =
+        File::read(source).unwrap_or_else(|(source, faults)| panic!("{}", source.show(&faults)));
+    let file = file.keep();
+    let scenario = file.builtin();
+    let settings = Settings::of(scenario.parameters, []).expect("known").with_file(file);
+    let (target, endpoints) = serve_here(Speaks::Echo, SHARDS).expect("ports on loopback");
+    let every = Duration::from_millis(10);
+    let run = scenario.start(&settings, plan(endpoints, BOTS, every), None).expect("it starts");
+    let until = |asked: u64| loop {
+        let snapshot = run.snapshot(Duration::from_secs(10)).expect("it runs");
+        if snapshot.report.total.ops[0].ok >= asked {
+            return (snapshot.report.total.ops[0].ok, snapshot.at);
+        }
+    };
+    // Buffers grow to what the busiest turn needed; a round without growth is what counts.
+    let mut rounds = Vec::new();
+    while rounds.last().is_none_or(|each| *each > EACH_MAX) && rounds.len() < ROUNDS_MAX {
+        let (asked, from) = until(1);
+        ALLOCATIONS.store(0, Ordering::Relaxed);
+        COUNTING.store(true, Ordering::Relaxed);
+        let (_, to) = until(asked + 5_000);
+        COUNTING.store(false, Ordering::Relaxed);
+        let samples = to.since(from).as_secs_f64() / every.as_secs_f64() * SHARDS as f64;
+        assert!(5_000.0 > 20.0 * samples, "{samples} samples for 5,000 questions say nothing");
+        rounds.push(ALLOCATIONS.load(Ordering::Relaxed) as f64 / samples);
+    }
+    drop((run, target));
+    println!("allocations a sample in rounds of 5,000 questions: {rounds:?}");
+    assert!(rounds.last().is_some_and(|each| *each <= EACH_MAX), "{rounds:?}");
 }

@@ -107,6 +107,7 @@ each_holds! {
     lines_are_cut_the_same_however_they_come: "line",
     logins_are_the_same_however_they_come: "login",
     records_hold_what_was_sealed: "record",
+    scenarios_are_read_or_refused: "scenario",
     quantities_are_read_or_refused: "units",
 }
 

@@ -7,6 +7,8 @@ mod accounts;
 mod ends;
 #[path = "program/failing.rs"]
 mod failing;
+#[path = "program/files.rs"]
+mod files;
 #[path = "program/hostile.rs"]
 mod hostile;
 #[path = "program/independent.rs"]

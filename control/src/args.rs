@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::{names, units};
+use crate::{names, scenario_file, units};
 
 mod limit;
 mod secure;
@@ -15,7 +15,7 @@ mod verbs;
 pub(crate) use limit::{FindLimitFlags, Raise, Step};
 pub(crate) use secure::{SecureFlags, TlsResume, TlsTier, TlsWay};
 pub(crate) use verbs::{
-    AccountsFlags, AccountsFormat, MeddlingFlags, OnlineFlags, ServeFlags, TryFlags,
+    AccountsFlags, AccountsFormat, MeddlingFlags, NewFlags, OnlineFlags, ServeFlags, TryFlags,
 };
 
 /// Runs very many stateful bots against a real-time server and says truthfully what they saw.
@@ -51,6 +51,24 @@ pub(crate) enum Verb {
     List,
     /// List what thresholds can be about
     Thresholds,
+    /// Say what is wrong with scenario files
+    Check {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+    },
+    /// Write a scenario file to begin with, NAME.yaml
+    New(NewFlags),
+    /// Print a scenario as a file, to begin with
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// List what trees of scenario files are made of: steps, actions, events, functions
+    Actions {
+        /// Of this protocol alone
+        protocol: Option<String>,
+    },
     /// Say what this machine can hold, and what stands in the way
     Doctor(Box<RunFlags>),
     /// Run one bot and show every byte of both sides
@@ -70,13 +88,15 @@ pub(crate) enum Schema {
     Report,
     /// The file that --report of `find-limit` writes
     FindLimit,
+    /// A scenario file
+    Scenario,
 }
 
 /// Flags of `run` and `doctor`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct RunFlags {
-    /// The scenario, by name (see `densebots list`); unless given, `jumper`, or `echo` at a target
-    /// that does not speak XMPP
+    /// The scenario, by name (see `densebots list`) or as a file; unless given, `jumper`, or `echo`
+    /// at a target that does not speak XMPP
     pub scenario: Option<String>,
     /// How many bots, when, how long.
     #[command(flatten)]
@@ -102,7 +122,7 @@ pub(crate) struct RunFlags {
 }
 
 /// How many bots, when, how long.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadFlags {
     /// Bots (1,000 unless given); with --open, the most that may be live at once
@@ -123,10 +143,11 @@ pub(crate) struct LoadFlags {
     #[arg(long, value_name = "R/s", value_parser = units::rate)]
     #[arg(conflicts_with_all = ["arrive", "ids"])]
     pub open: Option<f64>,
-    /// How long to hold the full population; with --open, how long arrivals go on
+    /// How long to hold the full population; with --open, how long arrivals go on (30s unless
+    /// given)
     #[arg(long = "for", aliases = ["hold", "duration"], value_name = "TIME")]
-    #[arg(default_value = "30s", value_parser = units::duration)]
-    pub hold: Duration,
+    #[arg(value_parser = units::duration)]
+    pub hold: Option<Duration>,
     /// How long everybody is in before the measure window begins
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = units::duration)]
     pub warm_up: Duration,
@@ -157,7 +178,7 @@ pub(crate) struct LoadFlags {
 }
 
 /// Against what.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetFlags {
     /// The service: xmpp://DOMAIN, line://HOST:PORT (also tcp://, echo://), xmpps:// and lines://
@@ -180,7 +201,7 @@ pub(crate) struct TargetFlags {
 }
 
 /// Parameters of scenarios.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Scenario")]
 pub(crate) struct SetFlags {
     /// Set a parameter of the scenario
@@ -189,7 +210,7 @@ pub(crate) struct SetFlags {
 }
 
 /// Connections.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct LinkFlags {
     /// How a bot that leaves ends its connection
@@ -231,7 +252,7 @@ pub(crate) struct LinkFlags {
 }
 
 /// What has to hold for a run to pass.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Verdict")]
 pub(crate) struct VerdictFlags {
     /// What has to hold, such as `op(xmpp.join).p99 < 500ms`, `errors.rate < 0.1%` or
@@ -242,7 +263,7 @@ pub(crate) struct VerdictFlags {
 }
 
 /// What is told.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputFlags {
     /// Write the report here as JSON, every 10 s and at the end
@@ -314,8 +335,10 @@ fn no_verb(mut command: clap::Command, word: &str) -> clap::Error {
     let verbs: Vec<String> =
         command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     let verb = names::nearest(word, verbs.iter().map(String::as_str)).map(str::to_owned);
-    let scenario = || names::nearest(word, scenarios()).map(|name| format!("run {name}"));
-    let hint = names::hint(verb.or_else(scenario).as_deref());
+    let file = scenario_file::is_file(word).then_some(word);
+    let scenario = || file.or_else(|| names::nearest(word, scenarios()));
+    let scenario = || scenario().map(|name| format!("run {name}"));
+    let hint = names::hint(verb.filter(|_| file.is_none()).or_else(scenario).as_deref());
     let known = verbs.join(", ");
     command.error(
         ErrorKind::InvalidSubcommand,

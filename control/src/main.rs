@@ -23,6 +23,7 @@ mod names;
 mod paint;
 mod remedy;
 mod report_file;
+mod scenario_file;
 mod secure;
 mod service;
 mod signals;
@@ -31,7 +32,6 @@ mod summary;
 mod target;
 mod threshold;
 mod trace;
-mod units;
 mod verbs;
 mod verdict;
 mod view;
@@ -39,6 +39,7 @@ mod wire;
 mod words;
 
 use args::{Typed, Verb};
+use densebots_scenarios::units;
 use ending::Ending;
 
 fn main() -> ExitCode {
@@ -67,6 +68,10 @@ fn follow(typed: Typed) -> Result<Ending> {
         Verb::Accounts(flags) => verbs::accounts::accounts(&flags),
         Verb::List => Ok(tell(&verbs::list::text())),
         Verb::Thresholds => Ok(tell(&threshold::subjects())),
+        Verb::Check { files } => verbs::check::check(&files),
+        Verb::New(flags) => verbs::new::new(&flags),
+        Verb::Show { name } => Ok(tell(verbs::new::shown(&name)?)),
+        Verb::Actions { protocol } => Ok(tell(&verbs::actions::text(protocol.as_deref())?)),
         Verb::Doctor(flags) => verbs::doctor::doctor(&flags),
         Verb::Try(flags) => verbs::try_one::try_one(&flags),
         Verb::Schema { what } => Ok(tell(&verbs::schema::text(what)?)),

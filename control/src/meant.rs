@@ -7,12 +7,14 @@ use densebots_engine::limits::{Demand, Machine};
 use densebots_engine::net::Tuning;
 use densebots_engine::plan::{SHARDS_MAX, Tls};
 use densebots_engine::{Backoff, Close, Endpoint, Load, Plan, Preflight, Repeat, Terms};
+use densebots_scenarios::file::File;
 use densebots_scenarios::{BUILTIN, Builtin, Ready, SettingError, Settings, Traffic};
 
 use crate::allow::Allowed;
 use crate::args::{self, CloseWay, LinkFlags, RunFlags, SecureFlags, Switch};
 use crate::ending::usage;
 use crate::names;
+use crate::scenario_file::{self, Chosen};
 use crate::secure::{self, Way};
 use crate::service::Service;
 
@@ -43,6 +45,8 @@ pub(crate) struct Meant {
     pub settings: Settings,
     /// The traffic of one bot.
     pub traffic: Traffic,
+    /// The file that the scenario is from, if it is from one.
+    pub file: Option<&'static File>,
     /// Bots pause longer than they usually do, so that the machine can hold both sides.
     pub eased: bool,
     /// Everything the engine needs; without endpoints if the target is embedded.
@@ -64,10 +68,12 @@ pub(crate) struct Meant {
 impl Meant {
     /// From the flags of `run`.
     pub(crate) fn of(flags: &RunFlags) -> Result<Meant> {
-        let scenario = scenario(names::scenario(flags.scenario.as_deref(), &flags.target.target))?;
+        let named = names::scenario(flags.scenario.as_deref(), &flags.target.target);
+        let chosen @ Chosen { scenario, file } = scenario(named)?;
+        let flags = &scenario_file::filled(flags, file)?;
         let target = &flags.target;
         let service = Service::of(&target.target, &target.via, "--target", scenario)?;
-        let aimed = aim(scenario, &service, &target.allow, &flags.secure, &flags.set.set)?;
+        let aimed = aim(chosen, &service, &target.allow, &flags.secure, &flags.set.set)?;
         let (mut settings, way) = (aimed.settings.clone(), aimed.way);
         let plan = plan(flags, scenario, aimed)?;
         plan.check().map_err(|error| usage(format!("{}: {}", flag(error.field), error.why)))?;
@@ -94,6 +100,7 @@ impl Meant {
             scenario,
             settings,
             traffic,
+            file,
             eased,
             plan,
             embedded,
@@ -125,12 +132,11 @@ impl Meant {
 }
 
 /// The scenario of this name, or a fault with the one that was probably meant.
-pub(crate) fn scenario(name: &str) -> Result<&'static Builtin> {
-    let file = [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending));
-    if file || name.contains('/') {
-        return Err(usage(format!("{name}: this version does not read scenario files yet")));
+pub(crate) fn scenario(name: &str) -> Result<Chosen> {
+    if scenario_file::is_file(name) {
+        return scenario_file::chosen(name);
     }
-    densebots_scenarios::find(name).ok_or_else(|| {
+    densebots_scenarios::find(name).map(Chosen::from).ok_or_else(|| {
         let known: Vec<_> = BUILTIN.iter().map(|builtin| builtin.name).collect();
         let hint = names::hint(names::nearest(name, known.iter().copied()));
         usage(format!("no scenario is called `{name}` (there is {}){hint}", known.join(", ")))
@@ -139,7 +145,7 @@ pub(crate) fn scenario(name: &str) -> Result<&'static Builtin> {
 
 /// The parameters: those the flags of the target say, over them the environment, over that `--set`.
 fn settings(
-    scenario: &Builtin,
+    Chosen { scenario, file }: Chosen,
     mut set: Vec<(String, String)>,
     typed: &[String],
 ) -> Result<Settings> {
@@ -161,7 +167,10 @@ fn settings(
     let settings =
         Settings::of(scenario.parameters, set).map_err(|error| fault_of_setting(&error))?;
     traffic(scenario, &settings, 1)?;
-    Ok(settings)
+    Ok(match file {
+        Some(file) => settings.with_file(file),
+        None => settings,
+    })
 }
 
 fn traffic(scenario: &Builtin, settings: &Settings, bots: u64) -> Result<Traffic> {
@@ -187,6 +196,7 @@ pub(crate) fn fault_of_setting(error: &SettingError) -> anyhow::Error {
     let hint = match error {
         SettingError::Unknown { name, known } => names::nearest(name, known.iter().copied()),
         SettingError::Value { .. } | SettingError::Wrong { .. } => None,
+        SettingError::File(_) => None,
     };
     usage(format!("--set: {error}{}", names::hint(hint)))
 }
@@ -215,7 +225,7 @@ pub(crate) struct Aimed {
 
 /// Decides what a service means for a scenario: parameters, addresses, encryption.
 pub(crate) fn aim(
-    scenario: &Builtin,
+    chosen: Chosen,
     service: &Service,
     allow: &[String],
     secure: &SecureFlags,
@@ -223,11 +233,11 @@ pub(crate) fn aim(
 ) -> Result<Aimed> {
     let asked = Way::asked(secure.tls, service.scheme)?;
     let mut given = service.parameters(asked == Some(Way::Optional))?;
-    if service.is_embedded() && scenario.parameters.iter().any(|own| own.name == "destroy") {
+    if service.is_embedded() && chosen.scenario.parameters.iter().any(|own| own.name == "destroy") {
         // Its rooms are gone with their last occupant, and it has better things to do at the end.
         given.push(("destroy".to_owned(), "false".to_owned()));
     }
-    let settings = settings(scenario, given, set)?;
+    let settings = settings(chosen, given, set)?;
     let endpoints = service.endpoints(asked, &Allowed::of(allow)?)?;
     let here = endpoints.iter().all(|e| e.address.ip().to_canonical().is_loopback());
     let way = asked.unwrap_or(Way::usual(service.scheme, here));

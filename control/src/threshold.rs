@@ -118,6 +118,18 @@ impl Fault {
         let at = column(bytes.start)..column(bytes.end);
         Fault { text: text.to_owned(), at, why: why.into() }
     }
+
+    /// What is wrong.
+    pub(crate) fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// Where in the line, in bytes.
+    pub(crate) fn bytes(&self) -> Range<usize> {
+        let byte =
+            |column| self.text.char_indices().nth(column).map_or(self.text.len(), |(at, _)| at);
+        byte(self.at.start)..byte(self.at.end)
+    }
 }
 
 /// ```text

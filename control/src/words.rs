@@ -66,6 +66,10 @@ fn around(run: &Meant) -> String {
 fn traffic(run: &Meant) -> String {
     let bots = f64::from(run.plan.load.live_max());
     let (out, back) = (run.traffic.sends * bots, run.traffic.hears * bots);
+    if let Some(file) = run.file {
+        let about = if file.about.is_empty() { "a scenario file" } else { &file.about };
+        return format!("{}: {about}", run.scenario.name);
+    }
     if out == 0.0 && back == 0.0 {
         return format!("{}: expects no messages", run.scenario.name);
     }

@@ -3,6 +3,9 @@
 //! [`echo`] is the smallest whole bot: copy that file to write your own. [`BUILTIN`] is the table
 //! from which a program picks a scenario by name; it is the only place where scenarios lose their
 //! types.
+//!
+//! Scenarios without Rust: [`file`] reads them, [`tree`] compiles and plays what bots do, over the
+//! actions and events that a [`vocabulary`] offers of its protocol.
 #![forbid(unsafe_code)]
 
 use std::net::SocketAddr;
@@ -17,6 +20,7 @@ pub mod chat;
 pub mod echo;
 pub mod echobot;
 mod elsewhere;
+pub mod file;
 pub mod idle;
 pub mod jumper;
 pub mod login_storm;
@@ -27,10 +31,15 @@ mod refusals;
 pub mod register;
 pub mod rooms;
 mod settings;
+pub mod spelling;
 mod tag;
 pub mod talk;
 pub mod target;
+mod template;
 mod thrown;
+pub mod tree;
+pub mod units;
+pub mod vocabulary;
 pub mod xmpp_idle;
 
 pub use settings::{Parameter, SettingError, Settings, duration_of};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::accounts::Pattern;
+use crate::file::File;
 
 /// A parameter a scenario declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +18,12 @@ pub struct Parameter {
 }
 
 /// The parameters of one run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     values: BTreeMap<&'static str, String>,
     /// What was set, be it to the default.
     set: BTreeSet<&'static str>,
+    file: Option<&'static File>,
 }
 
 /// A parameter is wrong.
@@ -55,6 +57,9 @@ pub enum SettingError {
         /// What is wrong, and where.
         why: String,
     },
+    /// With these values a scenario file does not make sense: all that is wrong.
+    #[error("{0}")]
+    File(String),
 }
 
 fn list(names: &[&'static str]) -> String {
@@ -78,7 +83,7 @@ impl Settings {
             values.insert(parameter.name, value.to_owned());
             own.insert(parameter.name);
         }
-        Ok(Settings { values, set: own })
+        Ok(Settings { values, set: own, file: None })
     }
 
     /// Makes a span of times so many times as long, unless it was set. Says whether it did.
@@ -90,6 +95,22 @@ impl Settings {
         let longer = |time: Duration| (time.as_secs_f64() * times * 10.0).ceil() / 10.0;
         self.values.insert(name, format!("{}s..{}s", longer(from), longer(to)));
         Ok(true)
+    }
+
+    /// The parameters of a scenario file.
+    pub fn with_file(mut self, file: &'static File) -> Settings {
+        self.file = Some(file);
+        self
+    }
+
+    /// The scenario file that these are for.
+    pub(crate) fn file(&self) -> Option<&'static File> {
+        self.file
+    }
+
+    /// Every parameter with its value.
+    pub(crate) fn pairs(&self) -> Vec<(String, String)> {
+        self.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
 
     /// The value as it was set.

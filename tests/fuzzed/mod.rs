@@ -8,23 +8,26 @@
 mod framing;
 mod login;
 mod record;
+mod scenario;
 mod units;
 
 pub use framing::{element, framer, line};
 pub use login::login;
 pub use record::record;
+pub use scenario::scenario;
 pub use units::units;
 
 /// A target: its name, and what checks one input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, by its name in `tests/fuzz`.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("element", element),
     ("framer", framer),
     ("line", line),
     ("login", login),
     ("record", record),
+    ("scenario", scenario),
     ("units", units),
 ];
 

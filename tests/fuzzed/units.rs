@@ -1,10 +1,8 @@
 //! Quantities as people type them.
 
-#[allow(dead_code, unreachable_pub)]
-#[path = "../../control/src/units.rs"]
-mod typed;
-
 use std::time::Duration;
+
+use densebots_scenarios::units as typed;
 
 /// A century: the longest time that is read.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);

@@ -59,7 +59,7 @@ const ARROWS: [Arrows; 4] = [
     Arrows {
         package: SCENARIOS,
         ours: &[ENGINE, PROTOCOLS],
-        others: &["csv", "humantime", "thiserror"],
+        others: &["csv", "granit-parser", "humantime", "strsim", "thiserror"],
     },
     Arrows {
         package: CONTROL,
@@ -80,7 +80,6 @@ const ARROWS: [Arrows; 4] = [
             "serde_json",
             "sha2",
             "signal-hook",
-            "strsim",
             "tokio",
         ],
     },

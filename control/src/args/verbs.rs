@@ -83,7 +83,7 @@ pub(crate) struct MeddlingFlags {
 pub(crate) struct TryFlags {
     /// The target: xmpp://DOMAIN, line://HOST:PORT, or HOST:PORT
     pub target: String,
-    /// The scenario, by name (echo, or jumper at an XMPP service, unless given)
+    /// The scenario, by name or as a file (echo, or jumper at an XMPP service, unless given)
     pub scenario: Option<String>,
     /// Dial this address instead of the target's own
     #[arg(long, value_name = "HOST:PORT")]
@@ -100,6 +100,16 @@ pub(crate) struct TryFlags {
     /// Parameters.
     #[command(flatten)]
     pub set: SetFlags,
+}
+
+/// Flags of `new`.
+#[derive(Args, Debug)]
+pub(crate) struct NewFlags {
+    /// The name of the file, without .yaml
+    pub name: String,
+    /// What its bots speak
+    #[arg(long, value_name = "line|xmpp", default_value = "line")]
+    pub protocol: String,
 }
 
 /// Flags of `accounts`.

@@ -24,6 +24,8 @@ const LOG_IN_SECURE: f64 = 600.0;
 const ARRIVE_SECONDS: f64 = 35.0;
 /// How fast they arrive at a target that may be somebody's.
 pub(super) const ARRIVE_GENTLE: f64 = 100.0;
+/// How long a run holds that says nothing about it.
+const HOLD: Duration = Duration::from_secs(30);
 /// An open run that says nothing about it may have so many bots live at once.
 const LIVE_MAX: u64 = 100_000;
 /// How fast so many bots arrive, a second, unless it is said.
@@ -46,6 +48,7 @@ pub(super) fn load(flags: &LoadFlags, usual: impl Fn(u32) -> f64) -> Result<(Loa
         }
     };
     let bots = ids.or(flags.bots);
+    let hold = flags.hold.unwrap_or(HOLD);
     if bots == Some(0) {
         return Err(usage("--bots 0: a run needs at least one bot"));
     }
@@ -55,13 +58,13 @@ pub(super) fn load(flags: &LoadFlags, usual: impl Fn(u32) -> f64) -> Result<(Loa
             (_, Some(ramp)) => Arrival::Ramp(ramp),
             (rate, None) => Arrival::Constant(rate.unwrap_or_else(|| usual(bots))),
         };
-        return Ok((Load::Closed { bots, arrival, hold: flags.hold }, first_id));
+        return Ok((Load::Closed { bots, arrival, hold }, first_id));
     };
-    if flags.hold.is_zero() {
+    if hold.is_zero() {
         return Err(usage("--for 0s: with --open nobody would arrive"));
     }
     let ramp = flags.ramp.unwrap_or_default();
-    let lasting = ramp + flags.warm_up + flags.hold + flags.cool_down;
+    let lasting = ramp + flags.warm_up + hold + flags.cool_down;
     let open = |live_max| Load::Open { rate, ramp, lasting, live_max };
     let arrivals = open(u32::MAX).bots_max().min(LIVE_MAX);
     let live_max = bots.unwrap_or(u32::try_from(arrivals).unwrap_or(u32::MAX));

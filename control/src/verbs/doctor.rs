@@ -20,7 +20,7 @@ pub(crate) fn doctor(flags: &RunFlags) -> Result<Ending> {
     let meant = Meant::of(flags)?;
     if meant.preflight.refusal().is_none() {
         let ready = meant.ready()?;
-        run::watch(&flags.verdict.threshold, ready.names(), meant.plan.request_timeout)?;
+        run::watch_of(&meant, flags, &ready)?;
     }
     let paint = Paint::on(&io::stdout());
     let text = format!("{}\n{}", words::plan(&meant, paint, usize::MAX), text(&meant, paint));

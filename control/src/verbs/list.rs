@@ -14,5 +14,6 @@ pub(crate) fn text() -> String {
             let _ = writeln!(text, "         --set {set:<12} {}", parameter.about);
         }
     }
+    text.push_str("\nA file does as well: `densebots new NAME` writes one to begin with.\n");
     text
 }

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use densebots_engine::Report;
 use densebots_engine::limits::Level;
 use densebots_engine::plan::{Resume, Trust};
-use densebots_engine::{Names, Report};
 use densebots_scenarios::Ready;
 use densebots_scenarios::target::Speaks;
 
@@ -16,11 +16,12 @@ use crate::ending::{Ending, usage};
 use crate::meant::{self, Meant};
 use crate::paint::Paint;
 use crate::report_file::Keeper;
+use crate::scenario_file;
 use crate::secure::{self, KeyLog};
 use crate::signals::Signals;
 use crate::summary::Summary;
 use crate::target::{Cost, Embedded, Wanted};
-use crate::threshold::{THRESHOLDS_MAX, Watch};
+use crate::threshold::Watch;
 use crate::trace::trace;
 use crate::verdict::Verdict;
 use crate::view::terminal::columns;
@@ -54,7 +55,7 @@ impl Staged {
         let meant = Meant::of(flags)?;
         refuse(&meant)?;
         let ready = meant.ready()?;
-        let watch = watch(&flags.verdict.threshold, ready.names(), meant.plan.request_timeout)?;
+        let watch = watch_of(&meant, flags, &ready)?;
         Ok(Staged { meant, ready, watch })
     }
 }
@@ -102,6 +103,7 @@ pub(crate) fn play(
     lead.follow(&run, target.as_mut());
     let report = run.finish();
     drop(target);
+    lead.notes.extend(meant.file.and_then(scenario_file::unreached));
     lead.notes.extend(key_log.and_then(KeyLog::close));
     Ok(lead.close(report, &meant))
 }
@@ -154,12 +156,10 @@ impl Played {
     }
 }
 
-/// The thresholds that were given, about what the scenario measures.
-pub(crate) fn watch(given: &[String], names: &Names, timeout: Duration) -> Result<Watch> {
-    if given.len() > THRESHOLDS_MAX {
-        return Err(usage(format!("--threshold: {} of at most {THRESHOLDS_MAX}", given.len())));
-    }
-    Watch::over(given, names, timeout).map_err(|(_, fault)| usage(format!("--threshold: {fault}")))
+/// What has to hold, about what the scenario measures.
+pub(crate) fn watch_of(meant: &Meant, flags: &RunFlags, ready: &Ready) -> Result<Watch> {
+    let (typed, timeout) = (&flags.verdict.threshold, meant.plan.request_timeout);
+    scenario_file::watch(meant.file, typed, ready.names(), timeout)
 }
 
 /// Says what this machine cannot hold, before anything starts.

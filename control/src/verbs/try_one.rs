@@ -16,6 +16,7 @@ use crate::ending::Ending;
 use crate::meant::Aimed;
 use crate::paint::Paint;
 use crate::remedy;
+use crate::scenario_file::Chosen;
 use crate::secure::{self, KeyLog};
 use crate::service::Service;
 use crate::signals::Signals;
@@ -37,12 +38,13 @@ const PACE: &str = "500ms";
 /// Tries.
 pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
     let signals = Signals::watch()?;
-    let scenario =
-        meant::scenario(names::scenario(flags.scenario.as_deref(), from_ref(&flags.target)))?;
+    let named = names::scenario(flags.scenario.as_deref(), from_ref(&flags.target));
+    let chosen = meant::scenario(named)?;
+    let scenario = chosen.scenario;
     let via: Vec<String> = flags.via.iter().cloned().collect();
     let service = Service::of(from_ref(&flags.target), &via, "TARGET", scenario)?;
     let Aimed { settings, mut endpoints, way, tls, .. } =
-        meant::aim(scenario, &service, &flags.allow, &flags.secure, &paced(scenario, flags))?;
+        meant::aim(chosen, &service, &flags.allow, &flags.secure, &paced(chosen, flags))?;
     let traffic =
         (scenario.traffic)(&settings, 1).map_err(|error| meant::fault_of_setting(&error))?;
     let endpoint = endpoints.swap_remove(0);
@@ -90,8 +92,10 @@ pub(crate) fn try_one(flags: &TryFlags) -> Result<Ending> {
 }
 
 /// What was set, and a pace at which there is something to see.
-fn paced(scenario: &'static Builtin, flags: &TryFlags) -> Vec<String> {
-    let own = |name: &str| scenario.parameters.iter().any(|parameter| parameter.name == name);
+fn paced(chosen: Chosen, flags: &TryFlags) -> Vec<String> {
+    // Whoever wrote a file has set its pace as it should be.
+    let parameters = chosen.scenario.parameters.iter().filter(|_| chosen.file.is_none());
+    let own = |name: &str| parameters.clone().any(|parameter| parameter.name == name);
     let mut set: Vec<String> = ["pace", "pause"]
         .into_iter()
         .filter(|name| {

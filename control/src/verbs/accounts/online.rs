@@ -78,7 +78,7 @@ pub(super) fn settle(
     let login = logins();
     let service = Service::of(from_ref(&wanted.target), &flags.via, wanted.flag, login)?;
     let Aimed { settings, endpoints, way, tls, here } =
-        meant::aim(login, &service, &flags.allow, &flags.secure, &flags.set.set)?;
+        meant::aim(login.into(), &service, &flags.allow, &flags.secure, &flags.set.set)?;
     for (name, flag) in WHOSE {
         let usual = login.parameters.iter().find(|own| own.name == name);
         if usual.is_some_and(|usual| settings.text(name) != usual.default) {

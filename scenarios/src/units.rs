@@ -23,7 +23,7 @@ fn decimal(suffix: &str) -> Option<f64> {
 }
 
 /// A whole number of things: `100000`, `100k`, `1M`, `100,000`.
-pub(crate) fn count(text: &str) -> Result<u32, String> {
+pub fn count(text: &str) -> Result<u32, String> {
     let wrong = || format!("`{text}` is not a count such as 500, 100k or 1M");
     let (number, suffix) = split(text).ok_or_else(wrong)?;
     let number = number * decimal(suffix).ok_or_else(wrong)?;
@@ -37,7 +37,7 @@ pub(crate) fn count(text: &str) -> Result<u32, String> {
 }
 
 /// A rate a second: `500/s`, `5k/s`, `90/m`; without a unit, a second.
-pub(crate) fn rate(text: &str) -> Result<f64, String> {
+pub fn rate(text: &str) -> Result<f64, String> {
     let wrong = || format!("`{text}` is not a rate above 0 such as 500/s, 5k/s or 90/m");
     let (amount, per) = text.split_once('/').unwrap_or((text, "s"));
     let (number, suffix) = split(amount).ok_or_else(wrong)?;
@@ -52,7 +52,7 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
 }
 
 /// A time: `250ms`, `30s`, `10m`, `1h30m`, `2d`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time such as 250ms, 30s, 10m or 1h30m");
     let mut rest = text.trim();
     let mut total = Duration::ZERO;
@@ -84,7 +84,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Any number: `-3`, `0.5`, `10k`.
-pub(crate) fn number(text: &str) -> Option<f64> {
+pub fn number(text: &str) -> Option<f64> {
     let positive = text.strip_prefix('-');
     let (number, suffix) = split(positive.unwrap_or(text))?;
     let number = number * decimal(suffix)?;
@@ -92,7 +92,7 @@ pub(crate) fn number(text: &str) -> Option<f64> {
 }
 
 /// A number of bytes that a buffer can have: `64KiB`, `1MiB`, `1500`, `64kB`.
-pub(crate) fn bytes(text: &str) -> Result<u32, String> {
+pub fn bytes(text: &str) -> Result<u32, String> {
     let wrong = || format!("`{text}` is not a size such as 1500, 64KiB or 1MiB");
     let bare = || split(text).filter(|(_, suffix)| suffix.is_empty()).map(|(number, _)| number);
     let size = octets(text).or_else(bare).ok_or_else(wrong)?;
@@ -101,7 +101,7 @@ pub(crate) fn bytes(text: &str) -> Result<u32, String> {
 }
 
 /// A size with its unit, however large: `64KiB`, `500B`, `2GB`.
-pub(crate) fn octets(text: &str) -> Option<f64> {
+pub fn octets(text: &str) -> Option<f64> {
     let (number, suffix) = split(text)?;
     let unit = match suffix {
         "B" => 1.0,
@@ -118,7 +118,7 @@ pub(crate) fn octets(text: &str) -> Option<f64> {
 }
 
 /// `1234567` as `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -131,7 +131,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// A number of things a second: no decimals from ten on.
-pub(crate) fn per_second(rate: f64) -> String {
+pub fn per_second(rate: f64) -> String {
     if rate >= 9.95 || rate == 0.0 {
         format!("{}/s", grouped(rate.round() as u64))
     } else if rate >= 0.095 {
@@ -142,7 +142,7 @@ pub(crate) fn per_second(rate: f64) -> String {
 }
 
 /// Microseconds as `870 µs`, `1.2 ms`, `3.45 s`: about three digits.
-pub(crate) fn micros(number: u64) -> String {
+pub fn micros(number: u64) -> String {
     let three = |value: f64| match value {
         value if value < 9.995 => format!("{value:.2}"),
         value if value < 99.95 => format!("{value:.1}"),
@@ -156,7 +156,7 @@ pub(crate) fn micros(number: u64) -> String {
 }
 
 /// A time in the largest unit that leaves it readable: `30 s`, `1.5 s`, `10 min`, `2 h 5 min`.
-pub(crate) fn span(time: Duration) -> String {
+pub fn span(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let whole = time.as_secs();
     if !time.is_zero() && time < Duration::from_secs(1) {
@@ -177,7 +177,7 @@ pub(crate) fn span(time: Duration) -> String {
 }
 
 /// Bytes with a binary unit: `64 B`, `1.5 KiB`, `2.0 GiB`.
-pub(crate) fn size(number: u64) -> String {
+pub fn size(number: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if number < 1024 {
         return format!("{number} B");
@@ -196,12 +196,12 @@ pub(crate) fn size(number: u64) -> String {
 }
 
 /// `1 shard`, `2 shards`.
-pub(crate) fn several(number: u64, thing: &str) -> String {
+pub fn several(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// How many bots that fail are to be traced, from `failing:5`.
-pub(crate) fn failing(text: &str) -> Result<u32, String> {
+pub fn failing(text: &str) -> Result<u32, String> {
     let number = text.strip_prefix("failing:").ok_or("give failing:N, such as failing:5")?;
     count(number)
 }
