@@ -62,6 +62,12 @@ pub enum SettingError {
     File(String),
 }
 
+/// Whether two names mean one parameter: shells take no hyphens in names, templates neither.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    let plain = |byte: u8| if byte == b'-' { b'_' } else { byte };
+    one.bytes().map(plain).eq(other.bytes().map(plain))
+}
+
 fn list(names: &[&'static str]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
@@ -76,7 +82,7 @@ impl Settings {
             parameters.iter().map(|p| (p.name, p.default.to_owned())).collect();
         let mut own = BTreeSet::new();
         for (name, value) in set {
-            let Some(parameter) = parameters.iter().find(|parameter| parameter.name == name) else {
+            let Some(parameter) = parameters.iter().find(|own| same(own.name, name)) else {
                 let known = parameters.iter().map(|p| p.name).collect();
                 return Err(SettingError::Unknown { name: name.to_owned(), known });
             };
@@ -211,6 +217,16 @@ mod tests {
         assert_eq!(settings.duration("pace"), Ok(Duration::from_millis(250)));
         let settings = Settings::of(&[PACE], []).expect("known");
         assert_eq!(settings.duration("pace"), Ok(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn hyphens_and_underscores_are_the_same() {
+        const ROOMS: Parameter = Parameter { name: "room-names", default: "", about: "" };
+        for name in ["room-names", "room_names"] {
+            let settings = Settings::of(&[ROOMS], [(name, "a")]).expect("known");
+            assert_eq!(settings.text("room-names"), "a");
+        }
+        assert!(Settings::of(&[ROOMS], [("room.names", "a")]).is_err());
     }
 
     #[test]

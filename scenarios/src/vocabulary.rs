@@ -1,8 +1,9 @@
 //! Vocabularies: what trees can do with a protocol, and what they can hear.
 //!
-//! An action is one entry of its vocabulary's table: its words for people, its arguments, and the
-//! function that writes it. What completes or fails it is an [`Answer`] that the vocabulary makes
-//! of what the peer says: both name the same [`Key`], and so an action in flight is eight bytes.
+//! An action is one entry of its vocabulary's table: its words for people, its arguments, its op,
+//! and the function that writes it. Files, `densebots actions` and the JSON Schema know it by that.
+//! What completes or fails it is an [`Answer`] that the vocabulary makes of what the peer says:
+//! both name the same [`Key`], and so an action in flight is eight bytes.
 
 use densebots_engine::{BotId, Ctx, GroupId, MessageId, Plan, Scenario, Work};
 use densebots_protocols::Session;
@@ -161,10 +162,34 @@ pub(crate) enum Announced {
     Leaves(GroupId),
 }
 
-/// What an action does, beside its entry in the lexicon of the same number.
-pub(crate) struct Does<V: Vocabulary> {
+/// An action: all there is to it. What ends one that waits is the [`Answer`] with its [`Key`].
+pub(crate) struct Action<V: Vocabulary> {
+    pub described: Described,
     pub announces: fn(&V, BotId, &Given<'_>) -> Announced,
     pub begin: fn(&mut Doing<'_, V>) -> Begun,
+}
+
+impl<V: Vocabulary> Action<V> {
+    /// One of which the ledger is told nothing.
+    pub(crate) const fn plain(
+        described: Described,
+        begin: fn(&mut Doing<'_, V>) -> Begun,
+    ) -> Action<V> {
+        Action { described, announces: |_, _, _| Announced::Nothing, begin }
+    }
+}
+
+/// What people are told of these actions, in their order.
+pub(crate) const fn described<V: Vocabulary, const N: usize>(
+    actions: &[Action<V>; N],
+) -> [Described; N] {
+    let mut all = [actions[0].described; N];
+    let mut nth = 1;
+    while nth < N {
+        all[nth] = actions[nth].described;
+        nth += 1;
+    }
+    all
 }
 
 /// What an event means for a bot.
@@ -193,8 +218,8 @@ pub(crate) trait Vocabulary: Sized + Send + Sync + 'static {
     /// What the protocol keeps of one bot.
     type Stay: Default + Send + 'static;
     const LEXICON: &'static Lexicon;
-    /// One for each action of the lexicon, in its order.
-    const DOES: &'static [Does<Self>];
+    /// Those of the lexicon, in its order, because that is made of them.
+    const ACTIONS: &'static [Action<Self>];
     /// Messages are entered in the ledger.
     const LEDGER: bool = false;
 

@@ -3,6 +3,7 @@
 use super::fault::Faults;
 use super::take::{Keys, list, name_fault, quantity, text, truth};
 use super::yaml::{Is, Node};
+use crate::settings::same;
 use crate::spelling::{hint, nearest};
 use crate::units;
 
@@ -122,8 +123,12 @@ pub(super) fn read(node: &Node, faults: &mut Faults) -> Vec<Declared> {
         );
         return Vec::new();
     };
-    let mut declared = Vec::new();
+    let mut declared: Vec<Declared> = Vec::new();
     for entry in entries {
+        if let Some(other) = declared.iter().find(|own| same(&own.name, &entry.key)) {
+            let what = format!("`{}` and `{}` are the same name", entry.key, other.name);
+            faults.add_with(entry.at, what, "`-` and `_` are not told apart");
+        }
         if let Some(why) = name_fault(&entry.key) {
             faults.add(entry.at, format!("parameter `{}`: {why}", entry.key));
             continue;

@@ -3,6 +3,7 @@
 use densebots_engine::Plan;
 
 use super::File;
+use crate::settings::same;
 use crate::{Builtin, Parameter, Ready, SettingError, Settings, Traffic, tree};
 
 impl File {
@@ -21,7 +22,7 @@ impl File {
         });
         let mut parameters: Vec<Parameter> = own.collect();
         for known in file.lexicon.parameters {
-            if !parameters.iter().any(|own| own.name == known.name) {
+            if !parameters.iter().any(|own| same(own.name, known.name)) {
                 parameters.push(*known);
             }
         }

@@ -36,7 +36,7 @@ pub(crate) struct Names<'a> {
 impl Names<'_> {
     /// `_` in a template is `-` in a name, for `-` is minus.
     fn find(&self, name: &str) -> Option<Expr> {
-        let same = |known: &str| known == name || known.replace('-', "_") == name;
+        let same = |known: &str| crate::settings::same(known, name);
         let value = self.values.iter().rev().find(|(known, _)| same(known));
         let variable = || self.variables.iter().find(|(known, _)| same(known));
         value.map(|(_, value)| value.clone()).or_else(|| Some(Expr::Variable(variable()?.1)))

@@ -6,6 +6,7 @@ use super::described::{DescribedNode, LEAVES, NODES};
 use super::{Does, KindOfBot, NONE, STEPS_MAX, Step, Steps};
 use crate::file::yaml::{Is, Node};
 use crate::file::{BotKind, Faults, File, Span, SubTree, Unit, Value};
+use crate::settings::same;
 use crate::template::{self, Expr, Kind, Names, Place, Template, Trouble};
 use crate::vocabulary::Lexicon;
 
@@ -94,14 +95,14 @@ fn values<'f>(file: &'f File, set: &[(String, String)]) -> Vec<(&'f str, Expr)> 
     let set = |name: &str| set.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value);
     let mut values: Vec<(&str, Expr)> = Vec::new();
     for own in file.lexicon.parameters {
-        let declared = file.parameters.iter().find(|declared| declared.name == own.name);
+        let declared = file.parameters.iter().find(|declared| same(&declared.name, own.name));
         let default = declared.map_or(own.default, |declared| &declared.default);
         let value = set(own.name).map_or(default, String::as_str);
         values.push((own.name, Expr::Text(value.into())));
     }
     for declared in &file.parameters {
         let value = set(&declared.name).unwrap_or(&declared.default);
-        if file.lexicon.parameters.iter().any(|own| own.name == declared.name) {
+        if file.lexicon.parameters.iter().any(|own| same(own.name, &declared.name)) {
             continue;
         }
         let number = match declared.unit {
@@ -140,7 +141,7 @@ impl<'f> Compiler<'f> {
     fn kind(&mut self, kind: &'f BotKind, values: &[(&'f str, Expr)]) -> Option<KindOfBot> {
         let (mut variables, mut free) = (Vec::new(), CURSOR);
         for variable in &kind.variables {
-            if values.iter().any(|(name, _)| *name == variable.name) {
+            if values.iter().any(|(name, _)| same(name, &variable.name)) {
                 let what = format!("`{}` is the name of a parameter already", variable.name);
                 self.faults.add(variable.at, what);
             }

@@ -336,7 +336,7 @@ impl<V: Vocabulary, const N: usize> Turn<'_, '_, '_, V, N> {
             }
             ends[nth] = text.len() as u32;
         }
-        let does = &V::DOES[usize::from(act.action)];
+        let does = &V::ACTIONS[usize::from(act.action)];
         let given = Given { text: &text, ends, numbers };
         let (vocabulary, id) = (&self.tree.vocabulary, self.ctx.id);
         let message = match (does.announces)(vocabulary, id, &given) {

@@ -261,7 +261,9 @@ impl<'f> Compiler<'f> {
                 continue;
             };
             let template = self.template(&entry.value, name, around);
-            found.extend(template.map(|template| (name.as_str(), meant(template))));
+            // Templates are always in quotes, and say what they are by themselves.
+            let quoted = matches!(&entry.value.is, Is::Text(text) if !text.contains("{{"));
+            found.extend(template.map(|template| (name.as_str(), meant(template, quoted))));
         }
         (found.len() == tree.arguments.len()).then_some(found)
     }
@@ -358,12 +360,14 @@ impl<'f> Compiler<'f> {
     }
 }
 
-/// What an argument stands for: the expression that it is, the number that it is, or its text.
-fn meant(template: crate::template::Template) -> Expr {
+/// What an argument stands for: the expression that it is, the number or time that it is unless
+/// that is in quotes, or its text.
+fn meant(template: crate::template::Template, quoted: bool) -> Expr {
     if let Some((value, "")) = template.single() {
         return value.clone();
     }
     match template.constant() {
+        Some(constant) if quoted => Expr::Text(constant.into()),
         Some(constant) => match crate::file::Unit::Number.number(constant) {
             Ok(Some(number)) => Expr::Given(number, constant.into()),
             _ => match crate::file::Unit::Time.number(constant) {

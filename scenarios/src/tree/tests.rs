@@ -181,6 +181,26 @@ trees:
     assert_eq!((counted(&report, "a"), counted(&report, "tree.ended")), (1, 3));
 }
 
+/// What stands in quotes is a text, as everywhere in YAML.
+#[test]
+fn arguments_are_numbers_times_or_texts() {
+    let text = "
+bots:
+  tree:
+    - given: {number: 2, pause: 1s, words: '2'}
+    - given: {number: '{{ 1 + 1 }}', pause: 1000ms, words: two 2}
+trees:
+  given:
+    arguments: [number, pause, words]
+    do:
+      - wait: '{{ pause }}'
+      - if:
+          when: '{{ number == 2 and pause == 1 and ends_with(words, \"2\") }}'
+          then: {count: a}
+";
+    assert_eq!(counted(&played(text, 1, 3.0), "a"), 2);
+}
+
 #[test]
 fn bots_are_of_their_kinds_by_count_and_weight() {
     let text = "

@@ -5,8 +5,8 @@ use densebots_protocols::Session;
 use densebots_protocols::line::{Framing, Line};
 
 use super::{
-    Announced, Answer, Argument, Begun, Described, Does, Doing, EventKind, Key, Lexicon, Standing,
-    Takes, Told, Vocabulary,
+    Action, Answer, Argument, Begun, Described, Doing, EventKind, Key, Lexicon, Standing, Takes,
+    Told, Vocabulary, described,
 };
 use crate::template::Heard;
 use crate::{SettingError, Settings};
@@ -21,39 +21,53 @@ const TEXT: Argument = Argument {
     about: "the line, without its end",
 };
 
-const SEND: Described = Described {
-    name: "line.send",
-    about: "sends a line; over at once, fails if the text has a line feed in it",
-    arguments: &[TEXT],
-    op: None,
+const ANSWER: Argument = Argument {
+    name: "answer",
+    takes: Takes::Text,
+    default: Some(""),
+    about: "the line that answers it; the same line, unless given",
 };
 
-const ASK: Described = Described {
-    name: "line.ask",
-    about: "sends a line and waits for the one that answers it; timed from when it was due",
-    arguments: &[
-        TEXT,
-        Argument {
-            name: "answer",
-            takes: Takes::Text,
-            default: Some(""),
-            about: "the line that answers it; the same line, unless given",
+const ACTIONS: [Action<Lines>; 3] = [
+    Action::plain(
+        Described {
+            name: "line.send",
+            about: "sends a line; over at once, fails if the text has a line feed in it",
+            arguments: &[TEXT],
+            op: None,
         },
-    ],
-    op: Some("line.ask"),
-};
+        |doing| Begun::Over(send(doing)),
+    ),
+    Action::plain(
+        Described {
+            name: "line.ask",
+            about: "sends a line and waits for the one that answers it",
+            arguments: &[TEXT, ANSWER],
+            op: Some("line.ask"),
+        },
+        |doing| match (send(doing), doing.given.text(1)) {
+            (false, _) => Begun::Over(false),
+            (true, "") => Begun::Waits(key(doing.given.text(0))),
+            (true, answer) => Begun::Waits(key(answer)),
+        },
+    ),
+    Action::plain(
+        Described {
+            name: "line.expect",
+            about: "waits until exactly this line comes; `wait_for` looks at parts of lines",
+            arguments: &[TEXT],
+            op: Some("line.expect"),
+        },
+        |doing| Begun::Waits(key(doing.given.text(0))),
+    ),
+];
 
-const EXPECT: Described = Described {
-    name: "line.expect",
-    about: "waits until exactly this line comes; `wait_for` looks at parts of lines",
-    arguments: &[TEXT],
-    op: Some("line.expect"),
-};
+const DESCRIBED: [Described; ACTIONS.len()] = described(&ACTIONS);
 
 /// `line.*`, for people and for whoever reads files.
 pub(crate) static LEXICON: Lexicon = Lexicon {
     protocol: "line",
-    actions: &[SEND, ASK, EXPECT],
+    actions: &DESCRIBED,
     events: &[EventKind { name: "line.heard", about: "a line has come", fields: &["text"] }],
     parameters: &[],
     ops: &[],
@@ -75,21 +89,7 @@ impl Vocabulary for Lines {
     type Session = Line;
     type Stay = ();
     const LEXICON: &'static Lexicon = &LEXICON;
-    const DOES: &'static [Does<Lines>] = &[
-        Does { announces: |_, _, _| Announced::Nothing, begin: |doing| Begun::Over(send(doing)) },
-        Does {
-            announces: |_, _, _| Announced::Nothing,
-            begin: |doing| match (send(doing), doing.given.text(1)) {
-                (false, _) => Begun::Over(false),
-                (true, "") => Begun::Waits(key(doing.given.text(0))),
-                (true, answer) => Begun::Waits(key(answer)),
-            },
-        },
-        Does {
-            announces: |_, _, _| Announced::Nothing,
-            begin: |doing| Begun::Waits(key(doing.given.text(0))),
-        },
-    ];
+    const ACTIONS: &'static [Action<Lines>] = &ACTIONS;
 
     fn of(_: &Settings, _: &Plan) -> Result<Lines, SettingError> {
         Ok(Lines)

@@ -7,8 +7,8 @@ use densebots_protocols::Session;
 use densebots_protocols::xmpp::{Event, History, Xmpp};
 
 use super::{
-    Announced, Answer, Argument, Begun, Described, Does, Doing, EventKind, Given, Key, Lexicon,
-    Standing, Takes, Told, Vocabulary,
+    Action, Announced, Answer, Argument, Begun, Described, Doing, EventKind, Given, Key, Lexicon,
+    Standing, Takes, Told, Vocabulary, described,
 };
 use crate::chat::{self, Chat, Stay};
 use crate::{SettingError, Settings, refusals};
@@ -31,72 +31,109 @@ const ROOM: Argument = text("room", None, "its name at the service of rooms, or 
 const NICK: Argument = text("nick", Some(""), "the name in it; the account's, unless given");
 const WORDS: Argument = text("text", None, "what is said");
 
-const JOIN: Described = Described {
-    name: "xmpp.join",
-    about: "enters a room, which is made if it is not there; over when the room says so, fails if \
-            it refuses",
-    arguments: &[ROOM, NICK, number("history", Some("0"), "old messages that it asks for")],
-    op: Some("xmpp.join"),
-};
+const ACTIONS: [Action<Users>; 8] = [
+    Action::plain(
+        Described {
+            name: "xmpp.join",
+            about: "enters a room, or makes it; over when the room says so, fails if it refuses",
+            arguments: &[ROOM, NICK, number("history", Some("0"), "old messages that it asks for")],
+            op: Some("xmpp.join"),
+        },
+        join,
+    ),
+    Action {
+        described: Described {
+            name: "xmpp.leave",
+            about: "leaves a room; over when the room says so",
+            arguments: &[ROOM, NICK],
+            op: Some("xmpp.leave"),
+        },
+        announces: |users, _, given| Announced::Leaves(users.group(given.text(0))),
+        begin: leave,
+    },
+    Action {
+        described: Described {
+            name: "xmpp.say",
+            about: "says something in a room; over when the bot hears it, fails if it comes back. \
+                    Who should hear it is in the ledger",
+            arguments: &[ROOM, WORDS],
+            op: Some("xmpp.say"),
+        },
+        announces: |users, _, given| Announced::Room(users.group(given.text(0))),
+        begin: say,
+    },
+    Action {
+        described: Described {
+            name: "xmpp.message",
+            about: "writes to another bot of the run; over when that one hears it, fails if it \
+                    comes back. It is in the ledger",
+            arguments: &[number("to", None, "the id of the other bot"), WORDS],
+            op: Some("xmpp.message"),
+        },
+        announces: |_, _, given| Announced::Bot(addressee(given)),
+        begin: message,
+    },
+    Action::plain(
+        Described {
+            name: "xmpp.send",
+            about: "writes to any address; over at once, and in no ledger",
+            arguments: &[text("to", None, "the address"), WORDS],
+            op: None,
+        },
+        |doing| {
+            let given = &doing.given;
+            doing.session.message(given.text(0), UNKEPT, given.text(1), doing.out);
+            Begun::Over(true)
+        },
+    ),
+    Action::plain(
+        Described {
+            name: "xmpp.presence",
+            about: "says how the bot is; over at once",
+            arguments: &[
+                text("show", Some(""), "away, chat, dnd or xa; there, unless given"),
+                text("status", Some(""), "any text"),
+            ],
+            op: None,
+        },
+        |doing| {
+            let (show, status) = (doing.given.text(0), doing.given.text(1));
+            match (show, status) {
+                ("", "") => doing.session.presence(doing.out),
+                _ => {
+                    let show = Some(show).filter(|show| !show.is_empty());
+                    doing.session.status(show, status, doing.out);
+                }
+            }
+            Begun::Over(true)
+        },
+    ),
+    Action::plain(
+        Described {
+            name: "xmpp.ping",
+            about: "asks for a sign of life; over with any answer",
+            arguments: &[text("to", Some(""), "whom; the server, unless given")],
+            op: Some("xmpp.ping"),
+        },
+        |doing| ask(doing, |doing, id| doing.session.ping(doing.given.text(0), id, doing.out)),
+    ),
+    Action::plain(
+        Described {
+            name: "xmpp.roster",
+            about: "asks for the list of contacts; fails if that is refused",
+            arguments: &[],
+            op: Some("xmpp.roster"),
+        },
+        |doing| ask(doing, |doing, id| doing.session.roster(id, doing.out)),
+    ),
+];
 
-const LEAVE: Described = Described {
-    name: "xmpp.leave",
-    about: "leaves a room; over when the room says so",
-    arguments: &[ROOM, NICK],
-    op: Some("xmpp.leave"),
-};
-
-const SAY: Described = Described {
-    name: "xmpp.say",
-    about: "says something in a room; over when the bot hears it, fails if it comes back. Who \
-            should hear it is in the ledger",
-    arguments: &[ROOM, WORDS],
-    op: Some("xmpp.say"),
-};
-
-const MESSAGE: Described = Described {
-    name: "xmpp.message",
-    about: "writes to another bot of the run; over when that one hears it, fails if it comes \
-            back. It is in the ledger",
-    arguments: &[number("to", None, "the id of the other bot"), WORDS],
-    op: Some("xmpp.message"),
-};
-
-const SEND: Described = Described {
-    name: "xmpp.send",
-    about: "writes to any address; over at once, and in no ledger",
-    arguments: &[text("to", None, "the address"), WORDS],
-    op: None,
-};
-
-const PRESENCE: Described = Described {
-    name: "xmpp.presence",
-    about: "says how the bot is; over at once",
-    arguments: &[
-        text("show", Some(""), "away, chat, dnd or xa; there, unless given"),
-        text("status", Some(""), "any text"),
-    ],
-    op: None,
-};
-
-const PING: Described = Described {
-    name: "xmpp.ping",
-    about: "asks for a sign of life; over with any answer",
-    arguments: &[text("to", Some(""), "whom; the server, unless given")],
-    op: Some("xmpp.ping"),
-};
-
-const ROSTER: Described = Described {
-    name: "xmpp.roster",
-    about: "asks for the list of contacts; fails if that is refused",
-    arguments: &[],
-    op: Some("xmpp.roster"),
-};
+const DESCRIBED: [Described; ACTIONS.len()] = described(&ACTIONS);
 
 /// `xmpp.*`, for people and for whoever reads files.
 pub(crate) static LEXICON: Lexicon = Lexicon {
     protocol: "xmpp",
-    actions: &[JOIN, LEAVE, SAY, MESSAGE, SEND, PRESENCE, PING, ROSTER],
+    actions: &DESCRIBED,
     events: &[
         EventKind {
             name: "xmpp.heard",
@@ -262,45 +299,12 @@ fn ask(doing: &mut Doing<'_, Users>, write: fn(&mut Doing<'_, Users>, &str)) -> 
     Begun::Waits(Key::of(ANSWERED, &id))
 }
 
-const fn plain(begin: fn(&mut Doing<'_, Users>) -> Begun) -> Does<Users> {
-    Does { announces: |_, _, _| Announced::Nothing, begin }
-}
-
 impl Vocabulary for Users {
     type Session = Xmpp;
     type Stay = Place;
     const LEXICON: &'static Lexicon = &LEXICON;
     const LEDGER: bool = true;
-    const DOES: &'static [Does<Users>] = &[
-        plain(join),
-        Does {
-            announces: |own, _, given| Announced::Leaves(own.group(given.text(0))),
-            begin: leave,
-        },
-        Does { announces: |own, _, given| Announced::Room(own.group(given.text(0))), begin: say },
-        Does { announces: |_, _, given| Announced::Bot(addressee(given)), begin: message },
-        plain(|doing| {
-            let given = &doing.given;
-            doing.session.message(given.text(0), UNKEPT, given.text(1), doing.out);
-            Begun::Over(true)
-        }),
-        plain(|doing| {
-            let (show, status) = (doing.given.text(0), doing.given.text(1));
-            match (show, status) {
-                ("", "") => doing.session.presence(doing.out),
-                _ => doing.session.status(
-                    Some(show).filter(|own| !own.is_empty()),
-                    status,
-                    doing.out,
-                ),
-            }
-            Begun::Over(true)
-        }),
-        plain(|doing| {
-            ask(doing, |doing, id| doing.session.ping(doing.given.text(0), id, doing.out))
-        }),
-        plain(|doing| ask(doing, |doing, id| doing.session.roster(id, doing.out))),
-    ];
+    const ACTIONS: &'static [Action<Users>] = &ACTIONS;
 
     fn of(settings: &Settings, plan: &Plan) -> Result<Users, SettingError> {
         Ok(Users { chat: Chat::from(settings, plan)? })
