@@ -39,6 +39,24 @@ pub struct Argument {
     pub about: &'static str,
 }
 
+impl Argument {
+    const fn text(
+        name: &'static str,
+        default: Option<&'static str>,
+        about: &'static str,
+    ) -> Argument {
+        Argument { name, takes: Takes::Text, default, about }
+    }
+
+    const fn number(
+        name: &'static str,
+        default: Option<&'static str>,
+        about: &'static str,
+    ) -> Argument {
+        Argument { name, takes: Takes::Number, default, about }
+    }
+}
+
 /// What people are told of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Described {

@@ -107,7 +107,7 @@ fn thresholds_of_a_file_judge_the_run() {
     assert!(ended.out.contains("failed  op(line.ask).count > 1M"), "{}", ended.out);
     for words in ["check bad.yaml", "run bad.yaml", "doctor bad.yaml"] {
         let ended = within(at, words).with(2);
-        assert!(ended.err.contains("bad.yaml:5:59: ") && ended.out.is_empty(), "{}", ended.err);
+        assert!(ended.err.contains("bad.yaml:5:60: ") && ended.out.is_empty(), "{}", ended.err);
         assert!(ended.err.contains("did you mean `line.ask`?"), "{}", ended.err);
     }
 }

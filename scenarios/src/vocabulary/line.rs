@@ -5,8 +5,8 @@ use densebots_protocols::Session;
 use densebots_protocols::line::{Framing, Line};
 
 use super::{
-    Action, Answer, Argument, Begun, Described, Doing, EventKind, Key, Lexicon, Standing, Takes,
-    Told, Vocabulary, described,
+    Action, Answer, Argument, Begun, Described, Doing, EventKind, Key, Lexicon, Standing, Told,
+    Vocabulary, described,
 };
 use crate::template::Heard;
 use crate::{SettingError, Settings};
@@ -14,19 +14,10 @@ use crate::{SettingError, Settings};
 /// Bytes of a line, both ways.
 const LINE_MAX: u32 = 65_536;
 
-const TEXT: Argument = Argument {
-    name: "text",
-    takes: Takes::Text,
-    default: None,
-    about: "the line, without its end",
-};
+const TEXT: Argument = Argument::text("text", None, "the line, without its end");
 
-const ANSWER: Argument = Argument {
-    name: "answer",
-    takes: Takes::Text,
-    default: Some(""),
-    about: "the line that answers it; the same line, unless given",
-};
+const ANSWER: Argument =
+    Argument::text("answer", Some(""), "the line that answers it; the same line, unless given");
 
 const ACTIONS: [Action<Lines>; 3] = [
     Action::plain(

@@ -8,35 +8,29 @@ use densebots_protocols::xmpp::{Event, History, Xmpp};
 
 use super::{
     Action, Announced, Answer, Argument, Begun, Described, Doing, EventKind, Given, Key, Lexicon,
-    Standing, Takes, Told, Vocabulary, described,
+    Standing, Told, Vocabulary, described,
 };
 use crate::chat::{self, Chat, Stay};
 use crate::{SettingError, Settings, refusals};
 
 mod hears;
 
-const fn text(name: &'static str, default: Option<&'static str>, about: &'static str) -> Argument {
-    Argument { name, takes: Takes::Text, default, about }
-}
-
-const fn number(
-    name: &'static str,
-    default: Option<&'static str>,
-    about: &'static str,
-) -> Argument {
-    Argument { name, takes: Takes::Number, default, about }
-}
-
-const ROOM: Argument = text("room", None, "its name at the service of rooms, or its whole address");
-const NICK: Argument = text("nick", Some(""), "the name in it; the account's, unless given");
-const WORDS: Argument = text("text", None, "what is said");
+const ROOM: Argument =
+    Argument::text("room", None, "its name at the service of rooms, or its whole address");
+const NICK: Argument =
+    Argument::text("nick", Some(""), "the name in it; the account's, unless given");
+const WORDS: Argument = Argument::text("text", None, "what is said");
 
 const ACTIONS: [Action<Users>; 8] = [
     Action::plain(
         Described {
             name: "xmpp.join",
             about: "enters a room, or makes it; over when the room says so, fails if it refuses",
-            arguments: &[ROOM, NICK, number("history", Some("0"), "old messages that it asks for")],
+            arguments: &[
+                ROOM,
+                NICK,
+                Argument::number("history", Some("0"), "old messages that it asks for"),
+            ],
             op: Some("xmpp.join"),
         },
         join,
@@ -67,7 +61,7 @@ const ACTIONS: [Action<Users>; 8] = [
             name: "xmpp.message",
             about: "writes to another bot of the run; over when that one hears it, fails if it \
                     comes back. It is in the ledger",
-            arguments: &[number("to", None, "the id of the other bot"), WORDS],
+            arguments: &[Argument::number("to", None, "the id of the other bot"), WORDS],
             op: Some("xmpp.message"),
         },
         announces: |_, _, given| Announced::Bot(addressee(given)),
@@ -77,7 +71,7 @@ const ACTIONS: [Action<Users>; 8] = [
         Described {
             name: "xmpp.send",
             about: "writes to any address; over at once, and in no ledger",
-            arguments: &[text("to", None, "the address"), WORDS],
+            arguments: &[Argument::text("to", None, "the address"), WORDS],
             op: None,
         },
         |doing| {
@@ -91,8 +85,8 @@ const ACTIONS: [Action<Users>; 8] = [
             name: "xmpp.presence",
             about: "says how the bot is; over at once",
             arguments: &[
-                text("show", Some(""), "away, chat, dnd or xa; there, unless given"),
-                text("status", Some(""), "any text"),
+                Argument::text("show", Some(""), "away, chat, dnd or xa; there, unless given"),
+                Argument::text("status", Some(""), "any text"),
             ],
             op: None,
         },
@@ -112,7 +106,7 @@ const ACTIONS: [Action<Users>; 8] = [
         Described {
             name: "xmpp.ping",
             about: "asks for a sign of life; over with any answer",
-            arguments: &[text("to", Some(""), "whom; the server, unless given")],
+            arguments: &[Argument::text("to", Some(""), "whom; the server, unless given")],
             op: Some("xmpp.ping"),
         },
         |doing| ask(doing, |doing, id| doing.session.ping(doing.given.text(0), id, doing.out)),
