@@ -4,8 +4,8 @@
 //! from which a program picks a scenario by name; it is the only place where scenarios lose their
 //! types.
 //!
-//! Scenarios without Rust: [`file`] reads them, [`tree`] compiles and plays what bots do, over the
-//! actions and events that a [`vocabulary`] offers of its protocol.
+//! Scenarios without Rust: [`mod@file`] reads them, [`tree`] compiles and plays what bots do, over
+//! the actions and events that a [`vocabulary`] offers of its protocol.
 #![forbid(unsafe_code)]
 
 use std::net::SocketAddr;

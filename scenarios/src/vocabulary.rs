@@ -2,8 +2,8 @@
 //!
 //! An action is one entry of its vocabulary's table: its words for people, its arguments, its op,
 //! and the function that writes it. Files, `densebots actions` and the JSON Schema know it by that.
-//! What completes or fails it is an [`Answer`] that the vocabulary makes of what the peer says:
-//! both name the same [`Key`], and so an action in flight is eight bytes.
+//! What completes or fails it is an `Answer` that the vocabulary makes of what the peer says:
+//! both name the same `Key`, and so an action in flight is eight bytes.
 
 use densebots_engine::{BotId, Ctx, GroupId, MessageId, Plan, Scenario, Work};
 use densebots_protocols::Session;
