@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use densebots_engine::metrics::Delivery;
 use densebots_engine::{Arrival, Endpoint, Load, Phase, Plan, Report, Run, Tier};
 use densebots_protocols::xmpp::server::Starttls;
 use densebots_scenarios::target::{Speaks, xmpp};
@@ -50,8 +51,27 @@ pub struct Weighed {
     pub guest: (f64, f64),
     /// The generator's lag at p99 in the hold phase, in microseconds.
     pub lag_p99: u64,
-    /// Both processes' CPU time in the hold phase, as a share of two cores.
-    pub busy: f64,
+    /// CPU time of the bots' process and of the target's in the hold phase, as shares of two cores.
+    pub busy: (f64, f64),
+    /// What the ledger says of the whole run; all zero if it keeps none.
+    pub ledger: Ledger,
+}
+
+/// How many deliveries of a run are of which class.
+#[derive(Clone, Copy, Debug)]
+pub struct Ledger {
+    /// Messages sent.
+    pub messages: u64,
+    /// Deliveries owed.
+    pub expected: u64,
+    /// Of those, heard within the limit.
+    pub delivered: u64,
+    /// Of those, not heard by who had left.
+    pub excused: u64,
+    /// Of those, not heard by who should have.
+    pub missing: u64,
+    /// Heard twice, in another order, late, sent back, or not of this run.
+    pub amiss: u64,
 }
 
 /// Plays the roles of a crowd in this process.
@@ -88,7 +108,9 @@ fn target(words: &[String]) -> io::Result<()> {
     };
     let (told, listening) = mpsc::channel();
     let listens = move |at: SocketAddr| _ = told.send(at.port().to_string());
-    let run = if value(words, "scenario")? == STAYER {
+    let scenario = value(words, "scenario")?;
+    let xmpp_too = find(scenario).is_some_and(|built_in| built_in.target == Speaks::Xmpp);
+    let run = if scenario == STAYER || xmpp_too {
         let starttls = if plan.tls.is_some() { Starttls::Required } else { Starttls::Off };
         serve_xmpp(&xmpp::Service { starttls, ..xmpp::Service::default() }, plan, listens)
     } else {
@@ -127,6 +149,8 @@ fn bots(words: &[String]) -> io::Result<()> {
         },
         shards,
         split_tables: shards > 1,
+        // Whoever shares the machine may make logins late; given up, all their work is for nothing.
+        connect_timeout: Duration::from_secs(60),
         tls: tls.transpose()?,
         ..Plan::default()
     };
@@ -136,8 +160,26 @@ fn bots(words: &[String]) -> io::Result<()> {
             println!("{}", weight(&snapshot.report));
         }
     }
-    println!("end=1 {}", weight(&run.finish()));
+    let report = run.finish();
+    report.failures().iter().for_each(|why| eprintln!("the crowd: {why}"));
+    for loss in &report.total.losses {
+        eprintln!("the crowd: {} times {:?}", loss.count, loss.lost);
+    }
+    println!("end=1 {} {}", weight(&report), ledger(&report.total.delivery));
     Ok(())
+}
+
+fn ledger(own: &Delivery) -> String {
+    let amiss = [own.duplicated, own.reordered, own.late, own.bounced, own.foreign, own.ids_lost];
+    format!(
+        "messages={} expected={} delivered={} excused={} missing={} amiss={}",
+        own.messages,
+        own.expected,
+        own.delivered,
+        own.excused,
+        own.missing,
+        amiss.iter().sum::<u64>()
+    )
 }
 
 fn begin(scenario: &str, plan: Plan) -> io::Result<Run> {
@@ -196,9 +238,10 @@ pub fn weigh(crowd: &Crowd<'_>) -> io::Result<Weighed> {
     let per_bot = |line: &str| Ok::<_, io::Error>(field(line, "grown")? / *count as f64);
     let per_guest =
         |line: &str| Ok::<_, io::Error>(field(line, "grown")? / field(line, "accepted")?);
-    let cpu = |(bots, guest): &(String, String)| {
-        Ok::<_, io::Error>(field(bots, "cpu")? + field(guest, "cpu")?)
+    let busy = |first: &str, last: &str| -> io::Result<f64> {
+        Ok((field(last, "cpu")? - field(first, "cpu")?) / hold.as_secs_f64() / 2.0)
     };
+    let count_of = |name: &str| field(&end, name).map(|number| number as u64);
     Ok(Weighed {
         ramp: field(&end, "ramp")?,
         least: field(&end, "least")? as u64,
@@ -206,7 +249,15 @@ pub fn weigh(crowd: &Crowd<'_>) -> io::Result<Weighed> {
         bot: (per_bot(&first.0)?, per_bot(&last.0)?),
         guest: (per_guest(&first.1)?, per_guest(&last.1)?),
         lag_p99: field(&last.0, "lag")? as u64,
-        busy: (cpu(&last)? - cpu(&first)?) / hold.as_secs_f64() / 2.0,
+        busy: (busy(&first.0, &last.0)?, busy(&first.1, &last.1)?),
+        ledger: Ledger {
+            messages: count_of("messages")?,
+            expected: count_of("expected")?,
+            delivered: count_of("delivered")?,
+            excused: count_of("excused")?,
+            missing: count_of("missing")?,
+            amiss: count_of("amiss")?,
+        },
     })
 }
 
@@ -216,7 +267,8 @@ impl Weighed {
     pub fn check(&self, name: &str, bots: usize, bot_max: f64, guest_max: f64) {
         println!(
             "{name}: {bots} online within {:.1} s, at least {} held, {} lost; user bytes a bot \
-             {:.1} to {:.1}, at the target {:.1} to {:.1}; lag p99 {} µs; {:.0} % of two cores",
+             {:.1} to {:.1}, at the target {:.1} to {:.1}; lag p99 {} µs; \
+             {:.0} % of two cores, and the target {:.0} %",
             self.ramp,
             self.least,
             self.lost,
@@ -225,7 +277,8 @@ impl Weighed {
             self.guest.0,
             self.guest.1,
             self.lag_p99,
-            100.0 * self.busy
+            100.0 * self.busy.0,
+            100.0 * self.busy.1
         );
         assert_eq!((self.least, self.lost), (bots as u64, 0), "{name}: bots are missing");
         for (whose, bytes, budget) in

@@ -7,6 +7,8 @@
 //! | `traffic.rs` | what traffic to make, and what it cost: lines of `key=value` |
 //! | `roles.rs` | processes of their own for both, from one executable |
 //! | `replay.rs` | the limit program of logins, and what the bare server says to them |
+//! | `reflector.rs` | the bare server with rooms |
+//! | `talkers.rs`, `bare_talkers.rs` | who talks there: the engine, and its limit program |
 //! | `ours.rs` | the engine as the client of that server |
 //! | `handshakes.rs` | the limit program of TLS: handshakes in memory |
 //! | `crowd.rs` | bots and the embedded target, and what they weigh |
@@ -20,6 +22,7 @@
 #![allow(clippy::disallowed_methods)] // a bench reads the real clock
 
 pub mod bare_server;
+pub mod bare_talkers;
 pub mod crowd;
 pub mod handshakes;
 pub mod limit;
@@ -28,8 +31,10 @@ pub mod namespace;
 pub mod ours;
 pub mod pairs;
 pub mod pinger;
+pub mod reflector;
 pub mod replay;
 pub mod roles;
+pub mod talkers;
 pub mod traffic;
 pub mod watch;
 pub mod xmpp;

@@ -30,17 +30,20 @@ impl Spread {
     /// Prints whether the median is at least what is wanted. A miss is no failure: figures of
     /// processor time are as noisy as the machine, and it is for people to look twice.
     pub fn wanted(self, name: &str, least: f64) {
-        println!("  {name}: {}", self.beside(least));
+        println!("  {name}: {}", self.beside(least, "more"));
     }
 
-    /// `met (wanted 0.8 or more)`, `missed: 0.793 (wanted 0.8 or more)`.
-    fn beside(self, least: f64) -> String {
+    /// As above, where less is better.
+    pub fn wanted_at_most(self, name: &str, most: f64) {
+        println!("  {name}: {}", self.beside(most, "less"));
+    }
+
+    /// `met (wanted 0.8 or more)`, `missed: 0.793 (wanted 0.8 or more)`; or `less`.
+    fn beside(self, wanted: f64, or: &str) -> String {
         // A median of nothing is no number, and misses.
-        let found = match self.median >= least {
-            true => "met".to_owned(),
-            false => format!("missed: {}", told(self.median)),
-        };
-        format!("{found} (wanted {least} or more)")
+        let met = if or == "less" { self.median <= wanted } else { self.median >= wanted };
+        let found = if met { "met".to_owned() } else { format!("missed: {}", told(self.median)) };
+        format!("{found} (wanted {wanted} or {or})")
     }
 }
 
@@ -80,6 +83,16 @@ pub fn ratio(name: &str, pairs: Vec<(f64, f64)>) -> Spread {
     ratio
 }
 
+/// Prints of differences within pairs what they are, and of what: `ratio NAME median min max`, and
+/// a line for people.
+pub fn beyond(name: &str, of: &str, differences: Vec<f64>) -> Spread {
+    let count = differences.len();
+    let beyond = Spread::of(differences);
+    println!("ratio {name} {:.3} {:.3} {:.3}", beyond.median, beyond.min, beyond.max);
+    println!("  {name}: {beyond} {of}, {count} pairs");
+    beyond
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,13 +108,16 @@ mod tests {
 
     #[test]
     fn a_median_meets_what_is_wanted_or_misses_it() {
-        let check = |measures: &[f64], least, expected: &str| {
-            assert_eq!(Spread::of(measures.to_vec()).beside(least), expected);
+        let check = |measures: &[f64], wanted, or, expected: &str| {
+            assert_eq!(Spread::of(measures.to_vec()).beside(wanted, or), expected);
         };
-        check(&[0.7, 0.8, 0.9], 0.8, "met (wanted 0.8 or more)");
-        check(&[0.7, 0.7934, 0.9], 0.8, "missed: 0.793 (wanted 0.8 or more)");
-        check(&[4_999_999.6], 5e6, "missed: 5000000 (wanted 5000000 or more)");
-        check(&[], 0.8, "missed: NaN (wanted 0.8 or more)");
+        check(&[0.7, 0.8, 0.9], 0.8, "more", "met (wanted 0.8 or more)");
+        check(&[0.7, 0.7934, 0.9], 0.8, "more", "missed: 0.793 (wanted 0.8 or more)");
+        check(&[4_999_999.6], 5e6, "more", "missed: 5000000 (wanted 5000000 or more)");
+        check(&[], 0.8, "more", "missed: NaN (wanted 0.8 or more)");
+        check(&[1.4, 1.5, 9.0], 1.5, "less", "met (wanted 1.5 or less)");
+        check(&[1.4, 1.51, 9.0], 1.5, "less", "missed: 1.510 (wanted 1.5 or less)");
+        check(&[], 1.5, "less", "missed: NaN (wanted 1.5 or less)");
     }
 
     #[test]

@@ -48,8 +48,9 @@ const LOGINS_MAX: Duration = Duration::from_secs(120);
 /// The token of the timer; a connection's token is its place in the list.
 const TIMER: u64 = u64::MAX;
 
-/// What the first bot says, one piece for each answer and the presence behind the last.
-pub fn script() -> io::Result<Vec<Vec<u8>>> {
+/// A session that has logged in as the first bot, and what it said: one piece for each answer, and
+/// the presence behind the last.
+pub fn online() -> io::Result<(Xmpp, Vec<Vec<u8>>)> {
     let mechanism = Choice::Exactly("PLAIN".parse().map_err(|_| io::Error::other("PLAIN"))?);
     let name = format!("bot{FIRST_ID}");
     let account = Account {
@@ -78,13 +79,13 @@ pub fn script() -> io::Result<Vec<Vec<u8>>> {
         }
         said.push(out);
     }
-    Ok(said)
+    Ok((session, said))
 }
 
 /// Opens the connections of `load` and logs in on each; its threads have to be one.
 pub fn run(load: &Load) -> io::Result<Figures> {
     make_room(load.connections, 1)?;
-    let script = script()?;
+    let (_, script) = online()?;
     let (begun, before) = (Instant::now(), processor_time());
     let conns = log_in(load, &script)?;
     let (wall, processor) = (begun.elapsed(), processor_time() - before);
@@ -93,7 +94,7 @@ pub fn run(load: &Load) -> io::Result<Figures> {
 }
 
 /// Logs in on every connection, a bounded number at a time; all stay open.
-fn log_in(load: &Load, script: &[Vec<u8>]) -> io::Result<Vec<OwnedFd>> {
+pub(crate) fn log_in(load: &Load, script: &[Vec<u8>]) -> io::Result<Vec<OwnedFd>> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let timer = timer(LOGINS_MAX)?;
     epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;

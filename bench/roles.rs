@@ -8,7 +8,8 @@ use std::io::{self, BufRead as _, BufReader};
 use std::process::{self, Child, ChildStdout, Command, Stdio};
 use std::{env, thread};
 
-use crate::bare_server::Answers;
+use crate::bare_server::{Answers, Speech};
+use crate::reflector::Reflector;
 use crate::traffic::{Figures, Load, number, value};
 use crate::{bare_server, limit, machine, replay};
 
@@ -39,13 +40,11 @@ fn play(
     if value(words, "core").is_ok() {
         machine::pin(number(words, "core")?)?;
     }
-    let answers = match name {
-        ECHOES => Some(Answers(&[])),
-        LOGS_IN => Some(Answers(&replay::ANSWERS)),
-        _ => None,
-    };
-    if let Some(answers) = answers {
-        return bare_server::run(number(words, "threads")?, number(words, "connections")?, answers);
+    match name {
+        ECHOES => return serve(words, &Answers(&[])),
+        LOGS_IN => return serve(words, &Answers(&replay::ANSWERS)),
+        REFLECTS => return serve(words, &Reflector::default()),
+        _ => {}
     }
     // Not scoped: it waits for as long as the process lives.
     thread::spawn(|| {
@@ -58,6 +57,10 @@ fn play(
         name => other(name, words)?,
     }
     Ok(())
+}
+
+fn serve(words: &[String], speech: &impl Speech) -> io::Result<()> {
+    bare_server::run(number(words, "threads")?, number(words, "connections")?, speech)
 }
 
 /// A role in a process of its own, which ends with this value at the latest.
@@ -130,6 +133,8 @@ pub fn replay(load: &Load) -> io::Result<Figures> {
 const ECHOES: &str = "bare-server";
 /// The bare server that lets everybody log in.
 const LOGS_IN: &str = "bare-logins";
+/// As above, and it has rooms.
+const REFLECTS: &str = "bare-rooms";
 
 /// The bare server in a process of its own, for as long as this value lives.
 #[derive(Debug)]
@@ -153,6 +158,11 @@ impl BareServer {
     /// As above, and it answers as a server does to logins ([`replay::ANSWERS`]).
     pub fn of_logins(connections: usize) -> io::Result<BareServer> {
         Self::of(LOGS_IN, 1, connections, None)
+    }
+
+    /// As above, and who has joined a room hears what is said there ([`Reflector`]).
+    pub fn of_rooms(connections: usize) -> io::Result<BareServer> {
+        Self::of(REFLECTS, 1, connections, None)
     }
 
     fn of(

@@ -6,15 +6,13 @@
 
 use std::hint::black_box;
 use std::io;
-use std::sync::Arc;
 use std::time::Instant;
 
 use densebots_bench::pairs::{PAIRS_MIN, Spread};
-use densebots_bench::replay::ANSWERS;
+use densebots_bench::replay::online;
 use densebots_engine::{GroupId, MessageId};
-use densebots_protocols::xmpp::sasl::Choice;
-use densebots_protocols::xmpp::{Account, Event, Identity, Service, Tls, Xmpp};
-use densebots_protocols::{Session, Step, Stream};
+use densebots_protocols::xmpp::Event;
+use densebots_protocols::{Session, Step};
 
 const STANZA: &str = "<message from='bot_room_12345@conference.localhost/bot61234' \
     to='bot61235@localhost/run1a2b3c4d-61235' type='groupchat' id='1a2b3c4d.ef32.1f'>\
@@ -25,7 +23,7 @@ const BODY: &str = "I brought tea. The biscuits did not survive the stairs.";
 
 fn main() -> io::Result<()> {
     let count = if std::env::args().any(|arg| arg == "--bench") { 300_000 } else { 1_000 };
-    let mut session = online()?;
+    let (mut session, _) = online()?;
     let mut out = Vec::new();
     let received = each(count, || {
         let step = session.receive(black_box(STANZA.as_bytes()), false, &mut out);
@@ -58,23 +56,4 @@ fn each(count: u32, mut call: impl FnMut()) -> Spread {
         begun.elapsed().as_nanos() as f64 / f64::from(count)
     };
     Spread::of((0..PAIRS_MIN).map(round).collect())
-}
-
-/// A session that has logged in.
-fn online() -> io::Result<Xmpp> {
-    let mechanism = Choice::Exactly("PLAIN".parse().map_err(|_| io::Error::other("PLAIN"))?);
-    let service = Service { tls: Tls::Off, mechanism, ..Service::new("localhost") };
-    let identity = Identity::password("bot61235", "secret").map_err(io::Error::other)?;
-    let account = Account { service: Arc::new(service), identity, resource: "r".into() };
-    let (mut session, mut out) = (Xmpp::new(account), Vec::new());
-    session.open(&Stream::default(), &mut out);
-    for mut answer in ANSWERS {
-        while !answer.is_empty() {
-            match session.receive(answer, false, &mut out).map_err(io::Error::other)? {
-                Step::Quiet(used) | Step::Event(used, _) => answer = &answer[used..],
-                _ => return Err(io::Error::other("the answers are no login")),
-            }
-        }
-    }
-    Ok(session)
 }

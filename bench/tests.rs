@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use crate::bare_server::Answers;
+use crate::reflector::Reflector;
 use crate::traffic::{Load, Mode};
-use crate::{bare_server, limit, replay};
+use crate::{bare_server, bare_talkers, limit, replay, talkers};
 
 fn load(mode: Mode, ports: &[u16]) -> Load {
     Load { mode, hold: Duration::from_millis(200), ..Load::new(101, 3, ports) }
@@ -14,7 +15,7 @@ fn load(mode: Mode, ports: &[u16]) -> Load {
 
 #[test]
 fn every_mode_connects_all_and_counts_what_it_did() {
-    let ports = bare_server::start(2, 101, Answers(&[]));
+    let ports = bare_server::start(2, 101, &Answers(&[]));
     assert_eq!(ports.len(), 2);
     for (mode, holds, talks) in
         [(Mode::ConnectOnly, false, false), (Mode::Idle, true, false), (Mode::PingPong, true, true)]
@@ -28,7 +29,7 @@ fn every_mode_connects_all_and_counts_what_it_did() {
 
 #[test]
 fn one_source_is_left_to_the_kernel() {
-    let ports = bare_server::start(1, 101, Answers(&[]));
+    let ports = bare_server::start(1, 101, &Answers(&[]));
     let load = Load { sources: 1, ..load(Mode::ConnectOnly, &ports) };
     assert_eq!(limit::run(&load).unwrap().connect.count, 101);
 }
@@ -54,12 +55,24 @@ fn too_many_for_the_descriptor_tables_are_refused_with_the_number_of_threads() {
 
 #[test]
 fn logins_are_replayed_to_the_end() {
-    let script = replay::script().expect("a login");
+    let (_, script) = replay::online().expect("a login");
     assert_eq!(script.len(), replay::ANSWERS.len() + 1);
     assert!(script.iter().all(|said| !said.is_empty()));
     assert!(script[4].ends_with(b"<presence/>"));
-    let ports = bare_server::start(1, 101, Answers(&replay::ANSWERS));
+    let ports = bare_server::start(1, 101, &Answers(&replay::ANSWERS));
     let logins = Load { mode: Mode::ConnectOnly, ..Load::new(101, 1, &ports) };
     assert_eq!(replay::run(&logins).expect("logins").connect.count, 101);
     assert_eq!(crate::xmpp::log_in(&logins, None).expect("logins").connect.count, 101);
+}
+
+#[test]
+fn what_is_said_in_a_room_is_heard_by_all_in_it() {
+    let ports = bare_server::start(1, 24, &Reflector::default());
+    let hold = Duration::from_millis(200);
+    let load = Load { mode: Mode::Idle, hold, ..Load::new(12, 1, &ports) };
+    for run in [talkers::run, bare_talkers::run] {
+        let figures = run(&load, 3).expect("they talk");
+        assert_eq!(figures.connect.count, 12);
+        assert!(figures.hold.count > 100 && figures.hold.wall >= hold, "{figures:?}");
+    }
 }

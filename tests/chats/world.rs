@@ -16,9 +16,9 @@ use densebots_scenarios::{Parameter, Settings};
 /// Shards of the bots and of the target.
 const SHARDS: usize = 2;
 /// No fault begins after this.
-const HEAL: Duration = Duration::from_secs(12);
+pub const HEAL: Duration = Duration::from_secs(12);
 /// The bots' run drains.
-const DRAIN: Duration = Duration::from_secs(30);
+pub const DRAIN: Duration = Duration::from_secs(30);
 /// Everything is over.
 const END: Duration = Duration::from_secs(50);
 /// What is heard later is late.
@@ -35,16 +35,25 @@ pub struct Setting {
 }
 
 /// The seeds to play: the one in `DENSEBOTS_SEED` alone, or as many as `DENSEBOTS_SEEDS` says, or
-/// as many as every test run has.
+/// as many as every test run has and those of `seeds.txt`.
 pub fn seeds(otherwise: u64) -> Vec<u64> {
     let number = |name| {
         let text = std::env::var(name).ok()?;
         Some(text.parse().unwrap_or_else(|_| panic!("{name}: {text:?} is no number")))
     };
-    match number("DENSEBOTS_SEED") {
-        Some(seed) => vec![seed],
-        None => (0..number("DENSEBOTS_SEEDS").unwrap_or(otherwise)).collect(),
+    if let Some(seed) = number("DENSEBOTS_SEED") {
+        return vec![seed];
     }
+    let many = number("DENSEBOTS_SEEDS").unwrap_or(otherwise);
+    (0..many).chain(known().filter(|seed| *seed >= many)).collect()
+}
+
+/// Those that once failed.
+fn known() -> impl Iterator<Item = u64> {
+    include_str!("seeds.txt").lines().map(|line| {
+        let seed = line.split_whitespace().next().unwrap_or_default();
+        seed.parse().unwrap_or_else(|_| panic!("tests/chats/seeds.txt: no seed in {line:?}"))
+    })
 }
 
 impl Setting {
@@ -68,15 +77,19 @@ impl Setting {
         let setting = Setting::bad(seed, set);
         let mut faults = setting.faults.without_breaks();
         (faults.stall, faults.slow) = (0.0, 0.0);
-        let jitter = if faults.jitter > 0.0 { *faults.jitter_by.end() } else { Duration::ZERO };
-        let round_trip = 2 * (*faults.latency.end() + jitter);
         // Twice that: what is said does not come evenly.
-        let least = (2.0 * f64::from(load) * round_trip.as_secs_f64()) as usize;
+        let least = (2.0 * f64::from(load) * round_trip_max(&faults).as_secs_f64()) as usize;
         for sizes in [&mut faults.send_buffer, &mut faults.receive_buffer] {
             *sizes = least.max(*sizes.start())..=least.max(*sizes.end());
         }
         Setting { faults, ..setting }
     }
+}
+
+/// The longest that there and back takes, unless it is held up.
+pub fn round_trip_max(faults: &Faults) -> Duration {
+    let jitter = if faults.jitter > 0.0 { *faults.jitter_by.end() } else { Duration::ZERO };
+    2 * (*faults.latency.end() + jitter)
 }
 
 /// What came of it.
