@@ -149,8 +149,6 @@ fn bots(words: &[String]) -> io::Result<()> {
         },
         shards,
         split_tables: shards > 1,
-        // Whoever shares the machine may make logins late; given up, all their work is for nothing.
-        connect_timeout: Duration::from_secs(60),
         tls: tls.transpose()?,
         ..Plan::default()
     };

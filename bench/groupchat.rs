@@ -7,7 +7,8 @@
 //! and six received: with D1 and D6, what the engine used of the processor for a message beyond
 //! what the bare program did, a stanza received costs (D6 - D1) / 5 and one sent the rest of D1.
 //!
-//! `cargo bench --bench groupchat [-- PAIRS [CONNECTIONS]]` prints microseconds.
+//! Long: started by name, `cargo bench --bench groupchat -- PAIRS [CONNECTIONS]`; it prints
+//! microseconds. A machine that does something else too makes them mean nothing.
 
 use std::time::Duration;
 use std::{env, io};
@@ -36,9 +37,12 @@ fn main() -> io::Result<()> {
         println!("{figures}");
         Ok(())
     });
-    in_own_namespace();
     let numbers: Vec<usize> = env::args().filter_map(|word| word.parse().ok()).collect();
-    let count = numbers.first().copied().unwrap_or(PAIRS_MIN).max(PAIRS_MIN);
+    let Some(count) = numbers.first().map(|&count| count.max(PAIRS_MIN)) else {
+        println!("groupchat: long; start it with `cargo bench --bench groupchat -- 9`");
+        return Ok(());
+    };
+    in_own_namespace();
     let connections = numbers.get(1).copied().unwrap_or(CONNECTIONS).next_multiple_of(ROOM);
     let (mut received, mut sent) = (Vec::new(), Vec::new());
     for _ in 0..count {

@@ -2,7 +2,7 @@
 //! process: plain, and over dense TLS. Nobody is lost, and the ledger is complete. Both sides take
 //! most of two cores while bots log in: where others use them too, what is said comes too late.
 //!
-//! Long: started by name, `cargo bench --bench jumpers -- [BOTS]`; under four minutes for 100,000.
+//! Long: started by name, `cargo bench --bench jumpers -- BOTS`.
 
 use std::time::Duration;
 use std::{env, io};
